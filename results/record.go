@@ -70,7 +70,7 @@ type Header struct {
 
 // Environment names where the upstream and the database came from.
 type Environment struct {
-	Kind     string `json:"kind"`     // embedded, containers, external, or none for an attack
+	Kind     string `json:"kind"`     // embedded, containers, external, kubernetes, or none for an attack
 	Database string `json:"database"` // product and version
 	Upstream string `json:"upstream"` // product and version
 	// Chosen is the reason why this kind was selected by --env auto.
@@ -95,6 +95,8 @@ type Container struct {
 	// CPUs and Memory are the limits in force; zero means none.
 	CPUs   float64 `json:"cpus,omitempty"`
 	Memory int64   `json:"memory_bytes,omitempty"`
+	// Node is the node of a cluster on which the pod of the SUT ran; empty means this machine.
+	Node string `json:"node,omitempty"`
 }
 
 // Fingerprint identifies the machine and the program. Runs with different
@@ -165,7 +167,7 @@ type SUT struct {
 // The outcomes of a trial. Only trials with OutcomeOK enter statistics of times.
 const (
 	OutcomeOK      = "ok"      // measured; errors of items are data
-	OutcomeInvalid = "invalid" // the mock upstream or the machine was overloaded
+	OutcomeInvalid = "invalid" // the mock upstream or the machine was overloaded, or the SUT's host was lost
 	OutcomeCrashed = "crashed" // the SUT exited too early
 	OutcomeTimeout = "timeout" // the SUT did not finish in time and was killed
 	OutcomeStalled = "stalled" // a service stopped completing reports while some were in flight

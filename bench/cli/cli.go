@@ -1,6 +1,6 @@
 // Package cli implements the command line of Floodgate. For example,
 //
-//	code := cli.Main([]string{"run", "report", "--quick"}, os.Stdout, os.Stderr)
+//	code := cli.Main([]string{"run", "report", "--quick"}, os.Stdout, os.Stderr, nil)
 //
 // runs the built-in scenario report, prints its claims, and returns 0 if all were judged as
 // expected. Each command has a file, and each group of commands a package. Package command
@@ -28,6 +28,7 @@ import (
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
 	"floodgate/bench/load/generator"
+	"floodgate/bench/probe"
 	"floodgate/bench/sut"
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/results/gobench"
@@ -35,12 +36,18 @@ import (
 )
 
 // Main runs the command line until it ends or a signal ends it, and returns the
-// exit code.
-func Main(args []string, stdout, stderr io.Writer) int {
+// exit code. k adds --env kubernetes and its commands; nil means that another program,
+// floodgate-kubernetes, runs them.
+func Main(args []string, stdout, stderr io.Writer, k command.Kubernetes) int {
+	if k == nil && wantsPlugin(args) {
+		if _, err := findPlugin(); err == nil || !slices.Contains(pluginCommands[:], args[0]) {
+			return runPlugin(args, stderr)
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	later(ctx, stop) // then another signal ends the process at once
-	return run(ctx, args, stdout, stderr)
+	return execute(ctx, newRoot(stdout, stderr, k), args, stdout, stderr)
 }
 
 // doubled is the time within which a second signal is the same one: timeout(1) sends its
@@ -64,15 +71,13 @@ func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int, 
 	if args[0] == generator.ChildArg {
 		return generator.Main(stdin, stdout, stderr, experiment.LoadOptions), true
 	}
+	if args[0] == probe.ChildArg {
+		return probe.Main(stdin, stdout, stderr), true
+	}
 	if slices.Contains(environment.Children(), args[0]) {
 		return environment.RunChild(args[0], args[1:], stdin, stdout, stderr), true
 	}
 	return 0, false
-}
-
-// run runs the command line and returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	return execute(ctx, newRoot(stdout, stderr), args, stdout, stderr)
 }
 
 // execute runs the command line of root and returns the exit code.
@@ -92,6 +97,9 @@ func execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	}
 	if err == nil {
 		return verdict.ExitPassed
+	}
+	if errors.Is(err, command.ErrNeedsPlugin) {
+		return runPlugin(args, stderr)
 	}
 	if !began {
 		err = fmt.Errorf("%w\n%s", err, usageHint(cmd))
@@ -153,7 +161,8 @@ func usageHint(cmd *cobra.Command) string {
 	return fmt.Sprintf("usage: %s; more: %s --help", use, cmd.CommandPath())
 }
 
-func newRoot(stdout, stderr io.Writer) *cobra.Command {
+// newRoot returns the command "floodgate". A nil k leaves --env kubernetes to another program.
+func newRoot(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "floodgate",
 		Short: "Measures what a concurrency limit does to a fetch→write pipeline",
@@ -179,8 +188,13 @@ Exit codes:
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageTemplate)
 	root.SetFlagErrorFunc(command.UnknownFlag)
-	root.AddCommand(newRun(stdout, stderr), newScenario(stdout), newReport(stdout), newCompare(stdout), newMerge(stdout),
-		newUpstream(stdout, stderr), newMongo(stderr), newDoctor(stdout, stderr), plan.New(stdout, stderr), gate.New(stdout, stderr), newHistory(stdout), newWatch(stdout, stderr), newInit(stdout), newAttack(stdout), newProtocolTopic())
+	root.AddCommand(newRun(stdout, stderr, k), newScenario(stdout), newReport(stdout), newCompare(stdout), newMerge(stdout),
+		newUpstream(stdout, stderr), newMongo(stderr), newDoctor(stdout, stderr, k), plan.New(stdout, stderr, k), gate.New(stdout, stderr), newHistory(stdout), newWatch(stdout, stderr), newInit(stdout), newAttack(stdout), newProtocolTopic())
+	if k != nil {
+		root.AddCommand(k.Commands(stdout, stderr)...)
+	} else {
+		root.AddCommand(newPluginCommands()...)
+	}
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Args, help.Long, help.Example = command.HelpTopic, "", "  floodgate help gate diff"

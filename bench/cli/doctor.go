@@ -24,10 +24,12 @@ import (
 type doctorOptions struct {
 	clean               bool
 	format, image, root string
+	env                 string
+	kubernetes          command.Kubernetes // nil means that clusters are not examined
 }
 
-func newDoctor(stdout, stderr io.Writer) *cobra.Command {
-	var o doctorOptions
+func newDoctor(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
+	o := doctorOptions{kubernetes: k}
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Examine what this machine can run, with advice",
@@ -48,10 +50,17 @@ Exit codes: 0 a run can start, in the embedded environment at least; 4 none can.
 			if err := command.DoctorFormats.Check(o.format); err != nil {
 				return err
 			}
+			if o.env != "" && (o.env != environment.Kubernetes || !o.clean) {
+				return command.Usage(fmt.Errorf("--env %s: want kubernetes, together with --clean", o.env))
+			}
 			return o.examine(cmd.Context(), stdout, stderr)
 		},
 	}
 	flags := cmd.Flags()
+	if k != nil {
+		flags.StringVar(&o.env, "env", "", "kubernetes, for --clean to remove dead runs from a cluster")
+		k.Register(flags)
+	}
 	flags.BoolVar(&o.clean, "clean", false, "first remove our unused folders, containers and images")
 	command.DoctorFormats.Flag(flags, &o.format)
 	flags.StringVar(&o.image, "mongo-image", doctor.DefaultImage, "`image` of MongoDB in containers")
@@ -78,7 +87,7 @@ func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) er
 		if o.format == command.FormatText {
 			to = stdout
 		}
-		uncleaned = clean(ctx, to, options)
+		uncleaned = o.removeLeftovers(ctx, to, options)
 	}
 	report := doctor.Examine(ctx, options)
 	switch err := errors.Join(command.DoctorFormats.Print(stdout, o.format, report), uncleaned); {
@@ -90,10 +99,14 @@ func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) er
 	return nil
 }
 
-// clean removes the orphaned folders, containers and images of this program, and lists
-// them.
-func clean(ctx context.Context, w io.Writer, o doctor.Options) error {
-	removed, err := doctor.Clean(ctx, o)
+// removeLeftovers removes the orphaned folders, containers and images of this program,
+// with --env kubernetes also the objects of dead runs, and lists them.
+func (o doctorOptions) removeLeftovers(ctx context.Context, w io.Writer, options doctor.Options) error {
+	removed, err := doctor.Clean(ctx, options)
+	if o.env == environment.Kubernetes {
+		objects, cleanErr := o.kubernetes.Clean(ctx)
+		removed, err = append(removed, objects...), errors.Join(err, cleanErr)
+	}
 	for _, what := range removed {
 		fmt.Fprintln(w, "removed", what)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
@@ -25,10 +26,15 @@ func TestMain(m *testing.M) {
 		os.Exit(watchedClient(addr))
 	}
 	testscript.Main(suite{m}, map[string]func(){
-		"floodgate":  func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
+		"floodgate":  func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr, nil)) },
 		"ownprogram": func() { sutclient.Main(ownProgram(os.Args[1:])) },
 		"ownservice": func() { os.Exit(ownService(os.Args[1:])) },
 	})
+}
+
+// run runs the command line and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return execute(ctx, newRoot(stdout, stderr, nil), args, stdout, stderr)
 }
 
 // watchedEnv makes the test binary a process to watch: a client that opens connections to

@@ -67,13 +67,13 @@ func simulatedPlan(t *testing.T, service *simulated.Service, args ...string) (co
 // runOn runs the command line with a backend for "plan".
 func runOn(ctx context.Context, t *testing.T, backend plan.Backend, args []string, stdout, stderr io.Writer) int {
 	t.Helper()
-	root := newRoot(stdout, stderr)
+	root := newRoot(stdout, stderr, nil)
 	planned, _, err := root.Find([]string{"plan"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	root.RemoveCommand(planned)
-	root.AddCommand(plan.NewOn(backend, stdout, stderr))
+	root.AddCommand(plan.NewOn(backend, stdout, stderr, nil))
 	return execute(ctx, root, args, stdout, stderr)
 }
 

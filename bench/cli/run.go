@@ -44,8 +44,8 @@ type runOptions struct {
 	stdout         io.Writer
 }
 
-func newRun(stdout, stderr io.Writer) *cobra.Command {
-	o := runOptions{stdout: stdout, Notes: command.Notes{Stderr: stderr}}
+func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
+	o := runOptions{stdout: stdout, Notes: command.Notes{Stderr: stderr}, environment: command.EnvironmentFlags{Kubernetes: k}}
 	cmd := &cobra.Command{
 		Use:   "run [SCENARIO…]",
 		Short: "Run scenarios, judge their claims and store the run",
@@ -59,7 +59,8 @@ exit code is that of the worst verdict. --env selects upstream and database:
   auto        containers if they can run here, else embedded, with the reason
   embedded    processes of this program
   containers  Docker: this program and MongoDB, on ports of 127.0.0.1
-  external    your own servers; the part without a URL or URI is embedded`,
+  external    your own servers; the part without a URL or URI is embedded
+  kubernetes  pods of a cluster, the system under test as well`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if o.resume != "" && len(names) > 0 {
 				return command.Usage(errors.New("--resume continues the scenario of the run: leave out SCENARIO"))
@@ -261,6 +262,9 @@ func (o *runOptions) resumeRun(ctx context.Context) error {
 		return command.Usage(err)
 	}
 	o.resume = id
+	if err := o.environment.CheckPlugin(filepath.Join(o.root, id)); err != nil {
+		return err
+	}
 	s, begun, store, err := o.reopen(ctx)
 	if err != nil {
 		return command.Usage(err)
@@ -374,7 +378,7 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	view := progress.New(progress.Options{To: o.Stderr, Quiet: o.Quiet, Service: s.Service != nil})
 	shown := o.progress(view, store.ID(), s.Name)
 	trials := experiment.NewTrials(env, u.Options.Executable, store.ID())
-	trials.Container, trials.SaveVegeta, trials.Live = u.SUT, o.save, shown.Live
+	trials.Container, trials.Launcher, trials.SaveVegeta, trials.Live = u.SUT, u.Launcher, o.save, shown.Live
 	runner := experiment.Runner{
 		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.UpstreamProbe(env),
 		Retries: runRetries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -70,17 +71,29 @@ func (e *Environment) startProxy(ctx context.Context) error {
 	m := e.mongo
 	request := proxyRequest{Target: &m.target, Link: e.proxyLink()}
 	e.mu.Unlock()
-	p, err := e.spawn(ctx, proxyName, nil, func(ctx context.Context, p *child.Process) error {
+	check := func(ctx context.Context, p *child.Process) error {
 		if err := p.Call(ctx, request); err != nil {
 			return err
 		}
 		return e.ping(ctx, m.through(p.Addr))
-	})
+	}
+	var p *child.Process
+	var inside netip.AddrPort
+	var err error
+	if k, ok := e.provider.(kubernetes); ok {
+		if p, inside, err = k.startProxy(ctx); err == nil {
+			if err = check(ctx, p); err != nil {
+				err = errors.Join(err, p.Stop(stopGrace))
+			}
+		}
+	} else {
+		p, err = e.spawn(ctx, proxyName, nil, check)
+	}
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
-	e.proxy = p
+	e.proxy, e.proxyInside = p, inside
 	e.mu.Unlock()
 	return nil
 }

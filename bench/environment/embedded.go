@@ -105,7 +105,7 @@ const (
 func Children() []string {
 	return []string{
 		mongoName + childSuffix, upstreamName + childSuffix, proxyName + childSuffix, upstreamProxy + childSuffix, reaperName + childSuffix,
-		mongoName + containerSuffix, upstreamName + containerSuffix,
+		mongoName + containerSuffix, upstreamName + containerSuffix, proxyName + containerSuffix, AnchorArg,
 	}
 }
 
@@ -125,6 +125,8 @@ func RunChild(name string, args []string, stdin io.Reader, stdout, stderr io.Wri
 		reaperName + childSuffix:       c.reap,
 		mongoName + containerSuffix:    c.mongoContainer,
 		upstreamName + containerSuffix: c.upstreamContainer,
+		proxyName + containerSuffix:    c.proxyContainer,
+		AnchorArg:                      c.anchor,
 	}[name]
 	if run == nil {
 		fmt.Fprintf(stderr, "unknown child %q (want one of %q)\n", name, slices.Sorted(slices.Values(Children())))
@@ -283,7 +285,12 @@ func (c *helper) proxy(ctx context.Context, args []string) error {
 	if err := c.flags(proxyName).Parse(args); err != nil {
 		return err
 	}
-	p, err := dbproxy.Serve(ctx, dbproxy.Target{})
+	return c.serveProxy(ctx, "127.0.0.1:0")
+}
+
+// serveProxy serves the database proxy on an address.
+func (c *helper) serveProxy(ctx context.Context, addr string) error {
+	p, err := dbproxy.Serve(ctx, addr, dbproxy.Target{})
 	if err != nil {
 		return err
 	}

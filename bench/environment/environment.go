@@ -1,6 +1,6 @@
 // Package environment starts, checks and stops the servers of a trial, an upstream and a
 // MongoDB. They are child processes of this program (kind embedded, see [RunChild]),
-// containers, or the user's own servers (external):
+// containers, pods of a cluster (kubernetes), or the user's own servers (external):
 //
 //	env, err := environment.Start(ctx, environment.Options{})
 //	…
@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -37,7 +38,7 @@ import (
 
 // Options of an environment. The zero value works: it is an embedded one.
 type Options struct {
-	// Kind is Embedded (default), Containers or External.
+	// Kind is Embedded (default), Containers, External or Kubernetes.
 	Kind string
 	// Chosen is the reason for the Kind if it was selected automatically.
 	Chosen string
@@ -72,7 +73,11 @@ type Options struct {
 	// memory; zero means unlimited, on disk.
 	DataSize int64
 
-	// Mongo and Upstream are the user's servers for kind External; a nil one is embedded.
+	// Pods runs the servers of kind Kubernetes; nil means that there is no cluster.
+	Pods Pods
+
+	// Mongo and Upstream are the user's servers for kind External, where a nil one is
+	// embedded, and for kind Kubernetes, where a nil one is a pod.
 	// Policy determines the hosts that connections may go to.
 	Mongo    *target.Mongo
 	Upstream *target.Upstream
@@ -113,10 +118,12 @@ type Environment struct {
 	upstream *upstream
 	mongo    *database
 	proxy    *child.Process // nil without Link
-	client   *driver.Client
-	link     scenarios.Database
-	seed     uint64
-	version  string // of the database
+	// proxyInside is the address of a proxy in a pod in the network of the cluster.
+	proxyInside netip.AddrPort
+	client      *driver.Client
+	link        scenarios.Database
+	seed        uint64
+	version     string // of the database
 	// sentBefore and sent are the requests through earlier proxies in front of an external
 	// upstream and through the present one, as of the last ProxyStats.
 	sentBefore, sent int
@@ -143,7 +150,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	return e, e.startServers(ctx)
 }
 
-// startServers starts upstream and database concurrently. If a container fails, it
+// startServers starts upstream and database concurrently. If a container or a pod fails, it
 // cancels the other, whose image may still be downloading, and returns only the first error.
 func (e *Environment) startServers(ctx context.Context) error {
 	starting, giveUp := context.WithCancelCause(ctx)
@@ -153,7 +160,7 @@ func (e *Environment) startServers(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for i, start := range starts {
 		wg.Go(func() {
-			if errs[i] = start(starting); errs[i] != nil && e.options.Kind == Containers {
+			if errs[i] = start(starting); errs[i] != nil && (e.options.Kind == Containers || e.options.Kind == Kubernetes) {
 				giveUp(errs[i])
 			}
 		})
@@ -214,8 +221,16 @@ func (e *Environment) choose() error {
 			return errors.New("an external environment needs a database or an upstream")
 		}
 		e.scrubber = target.NewScrubber(o.secrets())
+	case Kubernetes:
+		e.provider = kubernetes{e}
+		timeout = 60 * time.Second
+		o.MongoImage = cmp.Or(o.MongoImage, DefaultMongoImage)
+		if o.Pods == nil {
+			return errors.New("pods need a cluster")
+		}
+		e.scrubber = target.NewScrubber(o.secrets())
 	default:
-		return fmt.Errorf("unknown environment %q (want %s, %s or %s)", o.Kind, Embedded, Containers, External)
+		return fmt.Errorf("unknown environment %q (want %s, %s, %s or %s)", o.Kind, Embedded, Containers, External, Kubernetes)
 	}
 	if o.KeepData && o.Kind != Embedded {
 		return fmt.Errorf("the data of environment %s cannot be kept, only those of %s", o.Kind, Embedded)

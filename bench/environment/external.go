@@ -115,17 +115,25 @@ func (x external) vacant(ctx context.Context, uri string) error {
 
 func (x external) describe(d *results.Environment, u *upstream, _ *database) {
 	d.Kind = External
+	x.describeServers(d, u)
+	if x.options.Mongo == nil {
+		d.Database += ", embedded"
+	}
+	if x.options.Upstream == nil {
+		d.Upstream += ", embedded"
+	}
+}
+
+// describeServers adds the user's own servers to the record.
+func (x external) describeServers(d *results.Environment, u *upstream) {
 	if x.options.Mongo != nil {
 		d.Database += " at " + x.options.Mongo.Redacted()
 		if !x.options.OwnProgram {
 			d.Notes = x.options.Mongo.Overridden()
 		}
-	} else {
-		d.Database += ", embedded"
 	}
 	switch t := x.options.Upstream; {
 	case t == nil:
-		d.Upstream += ", embedded"
 	case u != nil && u.foreign:
 		d.Upstream = t.Redacted()
 		if u.proxy != nil {
@@ -138,7 +146,7 @@ func (x external) describe(d *results.Environment, u *upstream, _ *database) {
 
 // dropExternal drops the database on an external server. The caller holds the lock.
 func (e *Environment) dropExternal() error {
-	if e.options.Kind != External || e.options.Mongo == nil {
+	if e.options.Mongo == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), dutyTimeout)

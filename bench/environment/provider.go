@@ -20,6 +20,7 @@ const (
 	Embedded   = "embedded"
 	Containers = "containers"
 	External   = "external"
+	Kubernetes = "kubernetes"
 )
 
 // provider starts the servers of one kind of environment.
@@ -61,6 +62,8 @@ type database struct {
 	// uri connects to it directly, and through connects by way of a plain proxy.
 	uri     string
 	through func(proxy netip.AddrPort) string
+	// inside connects to it from a pod; empty means that uri does.
+	inside  string
 	target  dbproxy.Target
 	version string // empty until the server is asked
 }
@@ -150,10 +153,15 @@ func (e *Environment) UpstreamURL() string {
 	return e.upstream.url
 }
 
-// Bridged returns the URL of the upstream and the URI of the database for containers in
-// the engine's default network. One that they cannot reach, because it listens on the
-// loopback interface of this machine, is empty.
+// Bridged returns the URL of the upstream and the URI of the database for pods of the
+// cluster or, without one, for containers in the engine's default network. One that they
+// cannot reach, because it listens on the loopback interface of this machine, is empty.
 func (e *Environment) Bridged() (upstreamURL, databaseURI string) {
+	if e.options.Kind == Kubernetes {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return kubernetes{e}.insideURLs()
+	}
 	local := slices.ContainsFunc(e.MongoAddrs(), func(a netip.AddrPort) bool { return a.Addr().IsLoopback() })
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -181,8 +189,11 @@ func (e *Environment) Mock() bool {
 	return e.upstream == nil || !e.upstream.foreign
 }
 
-// AllowedTargets returns the hosts beyond loopback that connections may go to.
-func (e *Environment) AllowedTargets() []string { return e.options.Policy.Allowed }
+// AllowedTargets returns the hosts beyond loopback that connections may go to, including
+// those of our own pods.
+func (e *Environment) AllowedTargets() []string {
+	return append(slices.Clip(e.options.Policy.Allowed), e.podHosts()...)
+}
 
 // MongoAddrs returns the addresses at which the system under test connects to the
 // database; with Link, that of the proxy. They change when Ensure restarts it.

@@ -46,7 +46,7 @@ func (e *Environment) startReaper(ctx context.Context) error {
 	if e.options.Engine != nil {
 		w.Session = e.options.Engine.Session()
 	}
-	if e.options.Kind == External && e.options.Mongo != nil {
+	if e.options.Mongo != nil {
 		w.Drop = &dropping{URI: e.options.Mongo.URI(), Database: e.options.Database, Policy: e.options.Policy}
 	}
 	if w == (duties{}) {

@@ -120,7 +120,7 @@ func (h *hosts) each(ctx context.Context, phase func(*measurement, context.Conte
 func (m *measurement) begin(ctx context.Context) (string, error) {
 	started, err := m.trials.start(ctx, m.planned, m.part, m.record)
 	if err != nil {
-		return results.OutcomeFailed, err
+		return startFailure(err), err
 	}
 	*m = *started
 	m.record.Container = m.process.Container()
@@ -183,6 +183,7 @@ func (h *hosts) finish(failed failedHost) {
 		}
 		m.record.Outcome = results.OutcomeOK
 		if i == failed.host {
+			failed.outcome, failed.err = m.lost(failed.outcome, failed.err)
 			fail(m.record, failed.outcome, failed.err)
 		}
 		m.finish()

@@ -29,9 +29,9 @@ type measurement struct {
 	part    part
 	record  *results.Trial // of the trial, or of this host if there are several
 	process *sut.Process
-	pid     int            // of the process that is watched
-	service *serviceTrial  // nil means that the SUT processes its items once
-	sampler *probe.Sampler // nil if the process cannot be seen
+	pid     int           // of the process that is watched
+	service *serviceTrial // nil means that the SUT processes its items once
+	sampler probe.Watcher // nil if the process cannot be seen
 	// baseline holds the descriptors before "go".
 	baseline probe.Baseline
 	machine  *machine.Watch
@@ -224,13 +224,13 @@ func (m *measurement) unprobed(ctx context.Context, err error) (string, error) {
 
 // probe starts the probe of a SUT that is ready.
 func (m *measurement) probe(ctx context.Context) (string, error) {
-	if err := m.startProbe(); err != nil {
+	if err := m.startProbe(ctx); err != nil {
 		return m.unprobed(ctx, err)
 	}
 	return "", nil
 }
 
-func (m *measurement) startProbe() (err error) {
+func (m *measurement) startProbe(ctx context.Context) (err error) {
 	if t := m.service; t != nil && t.http != nil && t.http.elsewhere {
 		m.warn("descriptors, memory and CPU time are unknown, because the service runs on another machine, %s; floodgate watch shows them there", t.http.addr)
 		return nil
@@ -241,12 +241,12 @@ func (m *measurement) startProbe() (err error) {
 		o.Interval = time.Second
 	}
 	target := probe.Target{PID: m.pid, Upstream: env.UpstreamAddrs(), Mongo: env.MongoAddrs()}
-	if m.planned.Level.Scenario.SUT.Container.Port > 0 {
+	if m.trials.Launcher != nil || m.planned.Level.Scenario.SUT.Container.Port > 0 {
 		upstream, database := env.Bridged()
 		target.Upstream, target.Mongo = append(target.Upstream, addrOf(upstream)...), append(target.Mongo, addrOf(database)...)
 	}
-	m.sampler, err = probe.Start(target, o)
-	if err != nil {
+	if m.sampler, err = m.watch(ctx, target, o); err != nil {
+		m.sampler = nil // not a nil pointer in an interface
 		return fmt.Errorf("probe the SUT: %w", err)
 	}
 	m.baseline, err = m.sampler.Baseline()
@@ -255,6 +255,14 @@ func (m *measurement) startProbe() (err error) {
 	}
 	m.record.Descriptors.Baseline = m.baseline.Count
 	return nil
+}
+
+// watch starts watching the SUT, on this machine or where it runs.
+func (m *measurement) watch(ctx context.Context, t probe.Target, o probe.Options) (probe.Watcher, error) {
+	if remote, ok, err := m.process.Probe(ctx, t, o); ok {
+		return remote, err
+	}
+	return probe.Start(t, o)
 }
 
 // addrOf returns the address in a URL of a server; nil means that it is a name.

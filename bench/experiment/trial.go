@@ -38,6 +38,9 @@ type Trials struct {
 	// Container configures the SUT's container for scenarios with sut.container; nil
 	// means that no engine is available. The limits come from the scenario.
 	Container *sut.ContainerOptions
+	// Launcher starts the SUT elsewhere than on this machine, such as in the pods of a
+	// cluster, with the limits of the scenario; nil means that it runs here.
+	Launcher sut.Launcher
 	// SaveVegeta receives vegeta's results at the end of a service's trial, unless the
 	// trial is invalid. Its error fails the trial; nil means that nothing is called.
 	SaveVegeta func(*vegeta.Result) error
@@ -220,17 +223,35 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 	}
 	m, err := r.start(ctx, t, p, record)
 	if err != nil {
-		fail(record, results.OutcomeFailed, err)
+		fail(record, startFailure(err), err)
 		return nil
 	}
 	record.Container = m.process.Container()
 	outcome, err := m.run(ctx)
 	m.process.Kill()
+	outcome, err = m.lost(outcome, err)
 	if err != nil {
 		fail(record, outcome, err)
 	}
 	m.finish()
 	return &attempt{record: record, service: m.service, failed: m.report.Failed, unsupported: m.unsupported}
+}
+
+// startFailure returns the outcome of a trial whose SUT could not be started.
+func startFailure(err error) string {
+	if lost := new(sut.LostError); errors.As(err, &lost) {
+		return results.OutcomeInvalid
+	}
+	return results.OutcomeFailed
+}
+
+// lost returns the outcome and the error of a SUT that has ended, if not by itself: those of
+// its host, which say nothing about the SUT.
+func (m *measurement) lost(outcome string, err error) (string, error) {
+	if lost := m.process.Exit().Lost; lost != nil && err != nil {
+		return results.OutcomeInvalid, lost
+	}
+	return outcome, err
 }
 
 // start starts the SUT of a host, whose figures go into the record.
@@ -247,7 +268,13 @@ func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *re
 		}
 	}
 	var contained *sut.ContainerOptions
-	if s.SUT.Contained() {
+	if r.Launcher != nil {
+		host := sut.Host{
+			Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index), Index: p.host, Hosts: p.hosts, Limits: scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory},
+			Deadline: s.SUT.MaxReady() + time.Duration(s.SUT.Timeout) + 2*closeTimeout + leakTimeout,
+		}
+		options.Launch = func(args []string) (sut.Launched, error) { return r.Launcher.Launch(ctx, host, args) }
+	} else if s.SUT.Contained() {
 		if r.Container == nil {
 			return nil, errors.New("sut.container: no container engine was found")
 		}
@@ -300,6 +327,10 @@ func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
 		return sut.Spec{}, err
 	}
 	upstream, mongo := t.Variant.MaxConns()
+	upstreamURL, databaseURI := r.Environment.UpstreamURL(), r.Environment.MongoURI()
+	if r.Launcher != nil {
+		upstreamURL, databaseURI = r.Environment.Bridged()
+	}
 	rate := 0
 	if !r.Environment.Mock() && !s.SUT.OwnProgram() { // the proxy throttles another program
 		rate = scenarios.Share(s.External.MaxRate(), p.host, p.hosts)
@@ -309,12 +340,12 @@ func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
 		Floodgate:    sut.Version, Type: sut.TypeSpec, Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index),
 		Variant: variantFor(s, t.Variant), Items: p.items, Service: s.Service != nil, Batches: max(1, s.Items.Batches),
 		Upstream: sut.UpstreamSpec{
-			URL: r.Environment.UpstreamURL(), Timeout: s.SUT.FetchTimeout,
+			URL: upstreamURL, Timeout: s.SUT.FetchTimeout,
 			Rate: rate, MaxConns: upstream, Fresh: t.Variant.Connections.Upstream == "fresh",
 			Request: request, Records: s.Upstream.RecordsPath(), Secrets: s.Secrets(os.LookupEnv),
 		},
 		Database: sut.DatabaseSpec{
-			URI: r.Environment.MongoURI(), Name: r.Database, Collection: collection(t.Index),
+			URI: databaseURI, Name: r.Database, Collection: collection(t.Index),
 			Documents: s.Database.Documents, Timeout: s.SUT.WriteTimeout, MaxPoolSize: mongo,
 		},
 		Serial: s.SUT.Serial, NoFile: s.SUT.NoFile, Observe: !r.Unobserved,

@@ -73,8 +73,8 @@ func TestExampleModule(t *testing.T) {
 		t.Fatal(err)
 	}
 	var judged, complaints bytes.Buffer
-	code := cli.Main([]string{"gate", "bench", file, file}, &judged, &complaints)
+	code := cli.Main([]string{"gate", "bench", file, file}, &judged, &complaints, nil)
 	if code != verdict.ExitPassed || !strings.Contains(judged.String(), "p99-sec: lower is better") {
-		t.Errorf("exit code %d\n%s%s", code, &judged, &complaints)
+		t.Errorf("exit code %d\n%s%s", code, &judged, &complaints, nil)
 	}
 }

@@ -98,6 +98,8 @@ type watched struct {
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
 	target probe.Target
+	// elsewhere is the address of the third server.
+	elsewhere netip.AddrPort
 }
 
 func watch(t testing.TB) *watched {
@@ -126,6 +128,7 @@ func watchIn(t testing.TB, attributes *syscall.SysProcAttr) *watched {
 	t.Cleanup(w.end)
 	w.open(upstream, 0) // wait until it runs
 	w.target = probe.Target{PID: w.cmd.Process.Pid, Upstream: addrs[upstream : upstream+1], Mongo: addrs[mongo : mongo+1]}
+	w.elsewhere = addrs[elsewhere]
 	return w
 }
 

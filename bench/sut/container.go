@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -41,7 +40,7 @@ type contained struct {
 }
 
 // startContainer starts the SUT in a container and returns its standard output.
-func (p *Process) startContainer(o Options) (*os.File, error) {
+func (p *Process) startContainer(o Options) (io.ReadCloser, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), containerTimeout)
 	defer cancel()
 	c, stderr, mark := o.Container, io.Writer(p.stderr), ""

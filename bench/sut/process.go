@@ -52,6 +52,9 @@ type Options struct {
 	// Env there. An HTTP service has that of its image in place of the harness's, and
 	// Command may be empty for the entrypoint of the image.
 	Container *ContainerOptions
+	// Launch starts the built-in SUT elsewhere than on this machine, such as in a pod, with
+	// the arguments of our own binary; nil means that it runs here.
+	Launch func(args []string) (Launched, error)
 	// Env is added to the environment of the harness.
 	Env []string
 	// Dir is the working folder of a process, to which the path of Command is relative;
@@ -62,7 +65,7 @@ type Options struct {
 	Tick func(Tick)
 }
 
-// program is a running SUT: a process of this machine, or a container.
+// program is a running SUT: a process of this machine, a container, or a pod.
 type program interface {
 	pid() int
 	// wait waits for the end of the program and of its standard error.
@@ -100,7 +103,10 @@ type Process struct {
 func Start(o Options) (*Process, error) {
 	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, stdout: &tail{max: tailSize}, logged: make(chan struct{}), exited: make(chan struct{}), tick: o.Tick, clock: harnessClock{Wall: NewWall()}}
 	begin := p.startProcess
-	if o.Container != nil {
+	switch {
+	case o.Launch != nil:
+		begin = p.launch
+	case o.Container != nil:
 		begin = p.startContainer
 	}
 	stdout, err := begin(o)
@@ -136,7 +142,7 @@ func (p *Process) watchLog(o Options, end *tail) *logWatch {
 	return &logWatch{tail: end, want: []byte(o.ReadyLog), once: &p.seen, found: p.logged}
 }
 
-func (p *Process) readLog(stdout *os.File, to io.Writer) {
+func (p *Process) readLog(stdout io.ReadCloser, to io.Writer) {
 	defer stdout.Close()
 	_, _ = io.Copy(to, stdout) // its end is that of the process
 	close(p.events)
@@ -320,6 +326,9 @@ type Exit struct {
 	// Ended is when the process ended, before its descendants were killed; zero means
 	// unknown, as in a container.
 	Ended time.Time
+	// Lost is the reason why the host of the SUT ended it; nil means that the end was the
+	// SUT's own.
+	Lost *LostError
 	// Left are the descendants that were running when the process ended, and were killed.
 	// It is known of commands on Linux.
 	Left []Descendant
@@ -379,7 +388,7 @@ type execution struct {
 }
 
 // startProcess starts the SUT in a process and returns its standard output.
-func (p *Process) startProcess(o Options) (*os.File, error) {
+func (p *Process) startProcess(o Options) (io.ReadCloser, error) {
 	inheritNothing()
 	args := append([]string{ChildArg, strconv.Itoa(o.NoFile), strconv.Itoa(os.Getpid())}, o.Command...)
 	cmd := exec.Command(o.Executable, args...)

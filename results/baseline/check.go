@@ -57,7 +57,7 @@ func (b *Baseline) check() error {
 		k.fail("recorded", b.Recorded, "must be a day such as 2026-11-22")
 	}
 	e, m := b.Environment, b.Machine
-	k.oneOf("environment.kind", e.Kind, "embedded", "containers", "external")
+	k.oneOf("environment.kind", e.Kind, "embedded", "containers", "external", "kubernetes")
 	k.oneOf("environment.sut", e.SUT, "process", "container")
 	for _, t := range [][2]string{
 		{"revision", b.Revision}, {"environment.database", e.Database}, {"environment.upstream", e.Upstream}, {"machine.cpu", m.CPU},

@@ -34,6 +34,8 @@ const DefaultMongoImage = environment.DefaultMongoImage
 
 // EnvironmentFlags select the upstream and the database.
 type EnvironmentFlags struct {
+	// Kubernetes runs the kind kubernetes; nil means that it is not available.
+	Kubernetes      Kubernetes
 	Kind            string
 	MongoImage      string
 	mongoArgs       string
@@ -48,7 +50,10 @@ type EnvironmentFlags struct {
 // Register registers the flags.
 func (f *EnvironmentFlags) Register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.keepData, "keep-data", false, "keep the embedded database's folder")
-	flags.StringVar(&f.Kind, "env", auto, "environment `kind`: auto, embedded, containers or external")
+	flags.StringVar(&f.Kind, "env", auto, "environment `kind`, such as auto, embedded or containers")
+	if f.Kubernetes != nil {
+		f.Kubernetes.Register(flags)
+	}
 	flags.StringVar(&f.MongoImage, "mongo-image", DefaultMongoImage, "MongoDB `image`, or embedded")
 	flags.StringVar(&f.mongoArgs, "mongo-args", "", "`arguments` of MongoDB in containers")
 	flags.StringVar(&f.mongoURI, "mongo-uri", "", "MongoDB `URI`, or $FLOODGATE_MONGO_URI")
@@ -67,6 +72,10 @@ type Setup struct {
 	note     func(string)
 	first    []string // the arguments of the scenario's first item
 	shard    scenarios.Shard
+	// Launcher starts the SUT in a pod; nil means that it does not run in one.
+	Launcher   sut.Launcher
+	kubernetes Kubernetes
+	cluster    Cluster // nil before Start, and without a cluster
 }
 
 // Prepare turns the flags into the options of an environment, and checks that the
@@ -80,7 +89,7 @@ func (f EnvironmentFlags) Prepare(s *scenarios.Scenario, note func(string)) (*Se
 	if err != nil {
 		return nil, Usage(err)
 	}
-	u := &Setup{note: note, scenario: s, Options: environment.Options{
+	u := &Setup{note: note, scenario: s, kubernetes: f.Kubernetes, Options: environment.Options{
 		Kind: f.Kind, Executable: executable, KeepData: f.keepData, Link: link, Note: note, Limits: s.Containers,
 		MongoImage: f.MongoImage, MongoArgs: strings.Fields(f.mongoArgs), Policy: target.Policy{Allowed: f.allowTargets},
 		OwnProgram: s.SUT.OwnProgram(),
@@ -103,8 +112,11 @@ func (f EnvironmentFlags) choose(u *Setup) error {
 	o := &u.Options
 	named := o.Mongo != nil || o.Upstream != nil
 	contained := f.wantsContainers(o.Limits) != ""
-	if !slices.Contains([]string{auto, environment.Embedded, environment.Containers, environment.External}, f.Kind) {
-		return fmt.Errorf("unknown environment %q (want %s, %s, %s or %s)", f.Kind, auto, environment.Embedded, environment.Containers, environment.External)
+	if !slices.Contains([]string{auto, environment.Embedded, environment.Containers, environment.External, environment.Kubernetes}, f.Kind) {
+		return fmt.Errorf("unknown environment %q (want %s, %s, %s, %s or %s)", f.Kind, auto, environment.Embedded, environment.Containers, environment.External, environment.Kubernetes)
+	}
+	if f.Kind == environment.Kubernetes && f.Kubernetes == nil {
+		return errors.New("this command does not run in a cluster; use --env embedded, containers or external")
 	}
 	if f.Kind == auto {
 		switch {
@@ -119,6 +131,8 @@ func (f EnvironmentFlags) choose(u *Setup) error {
 	switch {
 	case o.Kind == environment.External && !named:
 		return errors.New("--env external needs --mongo-uri, --upstream-url or both")
+	case o.Kind == environment.Kubernetes && !o.KeepData:
+		return u.fitsPods()
 	case o.Kind != environment.External && named:
 		return fmt.Errorf("--mongo-uri and --upstream-url need --env external (got %s)", o.Kind)
 	case o.Kind != environment.External && len(f.allowTargets) > 0 && u.scenario.SUT.Host == "":
@@ -185,7 +199,10 @@ func (u *Setup) fits(s *scenarios.Scenario) error {
 
 // connect chooses the kind if it is still auto, and connects to the engine if a
 // container is needed.
-func (u *Setup) connect(ctx context.Context) (err error) {
+func (u *Setup) connect(ctx context.Context, id string) (err error) {
+	if u.Options.Kind == environment.Kubernetes {
+		return u.connectCluster(ctx, id)
+	}
 	contained, err := experiment.UsesContainer(u.scenario)
 	if err != nil {
 		return err
@@ -235,7 +252,7 @@ func (u *Setup) Start(ctx context.Context, root, id string, resumed bool) (*envi
 			return nil, Usage(fmt.Errorf("sut.host: %w", err))
 		}
 	}
-	if err := u.connect(ctx); err != nil {
+	if err := u.connect(ctx, id); err != nil {
 		return nil, NotMeasured(err)
 	}
 	o := u.Options
@@ -322,8 +339,13 @@ func (u *Setup) fallBack(o environment.Options, err error) environment.Options {
 	return o
 }
 
-// Close disconnects from the container engine.
+// Close disconnects from the container engine, and removes the objects of a cluster.
 func (u *Setup) Close() {
+	if u.cluster != nil {
+		if err := u.cluster.Close(); err != nil {
+			u.note(fmt.Sprintf("clean up: %v", err))
+		}
+	}
 	if u.Options.Engine != nil {
 		_ = u.Options.Engine.Close()
 	}

@@ -31,13 +31,13 @@ import (
 // DefaultRoot is the folder of plans, below the working folder.
 const DefaultRoot = "results/plans"
 
-// New returns the command "plan".
-func New(stdout, stderr io.Writer) *cobra.Command {
-	return NewOn(RealServers{}, stdout, stderr)
+// New returns the command "plan". A nil k leaves --env kubernetes to another program.
+func New(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
+	return NewOn(RealServers{}, stdout, stderr, k)
 }
 
 // NewOn returns the command "plan" with a backend for the trials.
-func NewOn(backend Backend, stdout, stderr io.Writer) *cobra.Command {
+func NewOn(backend Backend, stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Recommend a limit, find the highest rate, or predict a change",
@@ -49,7 +49,7 @@ interrupted prints its results so far. "floodgate report" prints them again.`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	o := planOptions{Notes: command.Notes{Stderr: stderr}, stdout: stdout, backend: backend}
+	o := planOptions{Notes: command.Notes{Stderr: stderr}, stdout: stdout, backend: backend, environment: command.EnvironmentFlags{Kubernetes: k}}
 	cmd.AddCommand(newPlanLimit(o), newPlanRate(o), newPlanPredict(stdout))
 	return cmd
 }
@@ -189,7 +189,7 @@ func (p *Planning) tester() experiment.Tester {
 // trials returns the trials of the plan.
 func (p *Planning) trials() *experiment.Trials {
 	trials := experiment.NewTrials(p.env, p.setup.Options.Executable, p.store.ID())
-	trials.Container = p.setup.SUT
+	trials.Container, trials.Launcher = p.setup.SUT, p.setup.Launcher
 	return trials
 }
 

@@ -60,14 +60,40 @@ type reply struct {
 	Answer json.RawMessage `json:"answer,omitempty"`
 }
 
+// Connection connects to a helper: a process of this machine, or one in a pod.
+type Connection interface {
+	// Input and Output are the helper's standard input and output.
+	Input() io.WriteCloser
+	Output() io.ReadCloser
+	// Done returns a channel that is closed when the helper has ended, and State then
+	// describes how: "exit status 0" means that it ended normally.
+	Done() <-chan struct{}
+	State() string
+	// Kill ends the helper. It may be called at any time and repeatedly.
+	Kill()
+}
+
+// local connects to a process of this machine.
+type local struct{ *procjson.Process }
+
+func (l local) Input() io.WriteCloser { return l.Stdin }
+func (l local) Output() io.ReadCloser { return l.Stdout }
+
+func (l local) State() string {
+	if s := l.Process.State(); s != nil {
+		return s.String()
+	}
+	return "unknown state"
+}
+
 // Process is a running helper.
 type Process struct {
 	Ready
-	options Options
-	process *procjson.Process
+	name    string
+	process Connection
+	log     func() string // its end
 	replies chan reply
 	calling sync.Mutex
-	end     ending // of a log without a file
 
 	done chan struct{}
 	err  *Death // valid when done is closed
@@ -92,10 +118,22 @@ func (d *Death) Error() string {
 // Start starts a helper and waits until it is ready. If the helper or ctx ends first,
 // the helper is killed, and the error quotes the end of its log.
 func Start(ctx context.Context, o Options) (*Process, error) {
-	p := &Process{options: o, replies: make(chan reply), done: make(chan struct{})}
-	if err := p.spawn(); err != nil {
+	c, log, err := spawn(o)
+	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Name, err)
 	}
+	return connect(ctx, o.Name, log, c)
+}
+
+// Connect waits until the helper of a connection is ready. If the helper or ctx ends first,
+// the helper is killed, and the error quotes the end of the file log, which may not exist.
+func Connect(ctx context.Context, name, log string, c Connection) (*Process, error) {
+	return connect(ctx, name, func() string { return Tail(log) }, c)
+}
+
+func connect(ctx context.Context, name string, log func() string, c Connection) (*Process, error) {
+	p := &Process{name: name, log: log, process: c, replies: make(chan reply), done: make(chan struct{})}
+	go p.wait()
 	ready := make(chan error, 1)
 	go p.read(ready)
 	var err error
@@ -108,45 +146,40 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		err = fmt.Errorf("not ready in time: %w", context.Cause(ctx))
 	}
 	_ = p.Stop(0)
-	return nil, fmt.Errorf("start %s: %w", o.Name, errors.Join(err, p.err))
+	return nil, fmt.Errorf("start %s: %w", name, errors.Join(err, p.err))
 }
 
-// spawn starts the process.
-func (p *Process) spawn() error {
-	cmd := exec.Command(p.options.Executable, p.options.Args...)
-	cmd.Env, cmd.Stderr = noproxy.Environ(os.Environ()), &p.end
-	if p.options.Log != "" {
-		log, err := os.OpenFile(p.options.Log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+// spawn starts a process of this machine. log returns the end of its log.
+func spawn(o Options) (c Connection, log func() string, err error) {
+	cmd := exec.Command(o.Executable, o.Args...)
+	end := &ending{}
+	cmd.Env, cmd.Stderr = noproxy.Environ(os.Environ()), end
+	log = func() string { return lastLines(end.text) }
+	if o.Log != "" {
+		file, err := os.OpenFile(o.Log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		defer log.Close()
-		cmd.Stderr = log
+		defer file.Close()
+		cmd.Stderr = file
+		log = func() string { return Tail(o.Log) }
 	}
-	var err error
-	if p.process, err = procjson.Start(cmd, nil); err != nil {
-		return err
+	p, err := procjson.Start(cmd, nil)
+	if err != nil {
+		return nil, nil, err
 	}
-	go p.wait()
-	return nil
+	return local{p}, log, nil
 }
 
 func (p *Process) wait() {
 	<-p.process.Done()
-	state := "unknown state"
-	if s := p.process.State(); s != nil {
-		state = s.String()
-	}
-	p.err = &Death{Name: p.options.Name, State: state, Log: lastLines(p.end.text)}
-	if p.options.Log != "" {
-		p.err.Log = Tail(p.options.Log)
-	}
+	p.err = &Death{Name: p.name, State: p.process.State(), Log: p.log()}
 	close(p.done)
 }
 
 // read passes on the helper's output: first its Ready, then replies.
 func (p *Process) read(ready chan<- error) {
-	stdout := p.process.Stdout
+	stdout := p.process.Output()
 	defer stdout.Close()
 	defer close(p.replies)
 	lines := procjson.NewLines(stdout, maxLine)
@@ -192,8 +225,13 @@ func (p *Process) readReady(lines *procjson.Lines) error {
 	return nil
 }
 
-// PID returns the ID of the process.
-func (p *Process) PID() int { return p.process.PID() }
+// PID returns the ID of the process, or zero if it is not on this machine.
+func (p *Process) PID() int {
+	if l, ok := p.process.(local); ok {
+		return l.Process.PID()
+	}
+	return 0
+}
 
 // Done returns a channel that is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
@@ -216,26 +254,26 @@ func (p *Process) Call(ctx context.Context, request any) error { return p.Ask(ct
 func (p *Process) Ask(ctx context.Context, request, answer any) error {
 	p.calling.Lock()
 	defer p.calling.Unlock()
-	if err := procjson.Send(ctx, p.process.Stdin, request); err != nil {
-		return fmt.Errorf("call %s: %w", p.options.Name, errors.Join(err, p.Err()))
+	if err := procjson.Send(ctx, p.process.Input(), request); err != nil {
+		return fmt.Errorf("call %s: %w", p.name, errors.Join(err, p.Err()))
 	}
 	select {
 	case r, ok := <-p.replies:
 		switch {
 		case !ok:
 			<-p.done
-			return fmt.Errorf("call %s: %w", p.options.Name, p.err)
+			return fmt.Errorf("call %s: %w", p.name, p.err)
 		case r.Error != "":
-			return fmt.Errorf("call %s: %s", p.options.Name, r.Error)
+			return fmt.Errorf("call %s: %s", p.name, r.Error)
 		case answer == nil:
 			return nil
 		}
 		if err := json.Unmarshal(r.Answer, answer); err != nil {
-			return fmt.Errorf("call %s: read the answer: %w", p.options.Name, err)
+			return fmt.Errorf("call %s: read the answer: %w", p.name, err)
 		}
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("call %s: no answer: %w", p.options.Name, context.Cause(ctx))
+		return fmt.Errorf("call %s: no answer: %w", p.name, context.Cause(ctx))
 	}
 }
 
@@ -243,7 +281,7 @@ func (p *Process) Ask(ctx context.Context, request, answer any) error {
 // helper was running and exited with status 0, and its *Death otherwise.
 func (p *Process) Stop(grace time.Duration) error {
 	died := p.Err()
-	_ = p.process.Stdin.Close()
+	_ = p.process.Input().Close()
 	if grace > 0 {
 		timer := time.NewTimer(grace)
 		defer timer.Stop()

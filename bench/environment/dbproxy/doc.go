@@ -1,7 +1,7 @@
 // Package dbproxy is a proxy for MongoDB that adds latency, jitter, bandwidth and resets
 // to the commands that read or change documents:
 //
-//	p, err := dbproxy.Serve(ctx, dbproxy.Target{Addr: "127.0.0.1:27017"})
+//	p, err := dbproxy.Serve(ctx, "127.0.0.1:0", dbproxy.Target{Addr: "127.0.0.1:27017"})
 //	defer p.Close()
 //	p.SetLink(dbproxy.Link{Latency: 5 * time.Millisecond, Resets: 0.01, Seed: 1})
 //	uri := "mongodb://" + p.Addr().String() // every command takes 5 ms longer

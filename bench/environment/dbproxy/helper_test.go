@@ -87,7 +87,7 @@ func answer(t testing.TB, l net.Listener) (arrivals chan arrival) {
 
 func start(t testing.TB, target dbproxy.Target, link dbproxy.Link) (*dbproxy.Proxy, func() net.Conn) {
 	t.Helper()
-	p, err := dbproxy.Serve(context.Background(), target)
+	p, err := dbproxy.Serve(context.Background(), "127.0.0.1:0", target)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,15 +24,15 @@ type Proxy struct {
 	wg       sync.WaitGroup
 }
 
-// Serve relays connections from a free port of 127.0.0.1 to target until ctx ends or Close
-// is called. Its link initially adds nothing. The error is that of [Proxy.SetTarget] or of
-// listening.
-func Serve(ctx context.Context, target Target) (*Proxy, error) {
+// Serve relays connections from an address, such as "127.0.0.1:0" for a free port, to
+// target until ctx ends or Close is called. Its link initially adds nothing. The error is
+// that of [Proxy.SetTarget] or of listening.
+func Serve(ctx context.Context, addr string, target Target) (*Proxy, error) {
 	p := new(Proxy)
 	if err := p.SetTarget(target); err != nil {
 		return nil, err
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("serve database proxy: %w", err)
 	}

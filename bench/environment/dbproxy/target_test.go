@@ -178,7 +178,7 @@ func TestInvalidTLSFiles(t *testing.T) {
 		if err := p.SetTarget(target); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "db.test:27017") {
 			t.Errorf("%v, want %q", err, want)
 		}
-		if _, err := dbproxy.Serve(t.Context(), target); err == nil {
+		if _, err := dbproxy.Serve(t.Context(), "127.0.0.1:0", target); err == nil {
 			t.Errorf("served with %+v", o)
 		}
 	}

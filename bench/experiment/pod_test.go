@@ -1,0 +1,178 @@
+package experiment_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"floodgate/bench/environment/child"
+	"floodgate/bench/experiment"
+	"floodgate/bench/probe"
+	"floodgate/bench/procjson"
+	"floodgate/bench/sut"
+	"floodgate/results"
+)
+
+const podMark = "FLOODGATE_TEST_POD=1"
+
+// cluster launches SUTs as processes of this machine, with a probe that is reached by a
+// connection.
+type cluster struct {
+	executable string
+	err        error          // of the next launch
+	lost       *sut.LostError // ends each SUT before it is ready
+	hosts      []sut.Host
+}
+
+func (c *cluster) Launch(_ context.Context, h sut.Host, args []string) (sut.Launched, error) {
+	c.hosts = append(c.hosts, h)
+	if c.err != nil {
+		return nil, c.err
+	}
+	args[2] = strconv.Itoa(os.Getpid()) // in a container, the SUT has no parent
+	cmd := exec.Command(c.executable, args...)
+	cmd.Env = append(os.Environ(), podMark)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	p, err := procjson.Start(cmd, nil)
+	if err != nil {
+		return nil, err
+	}
+	l := &launched{process: p, stderr: stderr, lost: c.lost}
+	if c.lost != nil {
+		p.Kill()
+	}
+	return l, nil
+}
+
+type launched struct {
+	process *procjson.Process
+	stderr  io.Reader
+	lost    *sut.LostError
+}
+
+func (l *launched) Input() io.WriteCloser { return l.process.Stdin }
+func (l *launched) Output() io.ReadCloser { return l.process.Stdout }
+func (l *launched) Errors() io.Reader     { return l.stderr }
+func (l *launched) Terminate() error      { return l.process.Terminate() }
+func (l *launched) Kill()                 { l.process.Kill() }
+
+func (l *launched) Wait() sut.Exit {
+	<-l.process.Done()
+	return sut.Exit{Code: l.process.State().ExitCode(), Text: l.process.State().String(), Lost: l.lost}
+}
+
+func (l *launched) Describe() results.Container {
+	return results.Container{Name: "sut", Node: "node1"}
+}
+
+func (l *launched) Probe(ctx context.Context, t probe.Target, o probe.Options) (*probe.Remote, error) {
+	here, there := net.Pipe()
+	b := beside{here, make(chan struct{})}
+	go func() {
+		defer close(b.done)
+		defer there.Close()
+		probe.Main(there, there, io.Discard)
+	}()
+	helper, err := child.Connect(ctx, "probe", "", b)
+	if err != nil {
+		return nil, err
+	}
+	return probe.StartRemote(ctx, helper, podMark, t, o, func() { _ = helper.Stop(0); <-b.done })
+}
+
+// beside is a connection to a probe in this process.
+type beside struct {
+	net.Conn
+	done chan struct{}
+}
+
+func (b beside) Input() io.WriteCloser { return b.Conn }
+func (b beside) Output() io.ReadCloser { return b.Conn }
+func (b beside) Done() <-chan struct{} { return b.done }
+func (b beside) State() string         { return "exit status 0" }
+func (b beside) Kill()                 { b.Conn.Close() }
+
+// inside is an environment whose servers have addresses for pods.
+type inside struct{ experiment.Environment }
+
+func (e inside) Bridged() (upstreamURL, databaseURI string) { return e.UpstreamURL(), e.MongoURI() }
+
+const podded = `
+version: 1
+name: podded
+title: A trial in a pod
+items: {kind: phone-numbers}
+sut: {container: true, cpus: 0.5, memory: 64MiB}
+variants: [{strategy: bounded, limit: 4}]
+levels: [{items: 12}]
+blocks: 6
+`
+
+// inCluster returns trials in a cluster.
+func inCluster(t *testing.T) (*experiment.Trials, *cluster, experiment.ScheduledTrial) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("the probe finds the process by /proc")
+	}
+	r := trials(t)
+	c := &cluster{executable: r.Executable}
+	r.Environment, r.Launcher = inside{r.Environment}, c
+	return r, c, plan(t, scenario(t, podded))[0]
+}
+
+// A SUT that is launched elsewhere is measured as one of this machine.
+func TestLaunchedSUT(t *testing.T) {
+	r, c, p := inCluster(t)
+	record, err := r.Run(t.Context(), p)
+	if err != nil || record.Outcome != results.OutcomeOK || len(record.Warnings) > 0 {
+		t.Fatalf("%v, %s: %s %q\n%s", err, record.Outcome, record.Reason, record.Warnings, record.StderrTail)
+	}
+	if d := record.Documents; d.Found != 12 || d.Expected != 12 {
+		t.Errorf("documents %+v", *d)
+	}
+	d := record.Descriptors
+	if d.Baseline == 0 || d.Outside == nil || d.Outside.Upstream < 1 || d.Leaked == nil || *d.Leaked != 0 || d.Peak > d.Predicted {
+		t.Errorf("descriptors %+v, outside %+v", d, d.Outside)
+	}
+	if record.Container == nil || record.Container.Node != "node1" || record.Resources.PeakRSS == 0 {
+		t.Errorf("container %+v, resources %+v", record.Container, record.Resources)
+	}
+	h := c.hosts[0]
+	if h.Trial != t.Name()+"/0" || h.Limits.CPUs != 0.5 || h.Limits.Memory != 64<<20 || h.Deadline <= 0 {
+		t.Errorf("host %+v", h)
+	}
+}
+
+// A trial whose host was lost is invalid, so that it is run again; one whose host cannot be
+// started has failed.
+func TestLostHost(t *testing.T) {
+	for _, test := range []struct {
+		name          string
+		lost          *sut.LostError
+		err           error
+		outcome, want string
+	}{
+		{"during the trial", &sut.LostError{Reason: "pod sut-1 was evicted"}, nil, results.OutcomeInvalid, "pod sut-1 was evicted"},
+		{"at its start", nil, &sut.LostError{Reason: "pod sut-1 was preempted"}, results.OutcomeInvalid, "start SUT: pod sut-1 was preempted"},
+		{"unschedulable", nil, errors.New("0/1 nodes are available"), results.OutcomeFailed, "start SUT: 0/1 nodes are available"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r, c, p := inCluster(t)
+			c.lost, c.err = test.lost, test.err
+			record, err := r.Run(t.Context(), p)
+			if err != nil || record.Outcome != test.outcome || !strings.HasPrefix(record.Reason, test.want) {
+				t.Errorf("%v, %s: %s", err, record.Outcome, record.Reason)
+			}
+		})
+	}
+}

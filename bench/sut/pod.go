@@ -1,0 +1,111 @@
+package sut
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"time"
+
+	"floodgate/bench/probe"
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// Launcher starts SUTs elsewhere than on this machine, such as in the pods of a cluster.
+type Launcher interface {
+	// Launch starts the built-in SUT, whose [Main] runs with args, and connects to it.
+	Launch(ctx context.Context, h Host, args []string) (Launched, error)
+}
+
+// Host describes where and for how long a launched SUT runs.
+type Host struct {
+	// Trial identifies the trial: "<run>/<index>".
+	Trial string
+	// Index is that of the host among the Hosts of the trial, which are launched together.
+	Index, Hosts int
+	Limits scenarios.Limits
+	// Deadline bounds the life of the SUT, for the case that this process dies.
+	Deadline time.Duration
+}
+
+// Launched is a SUT that runs elsewhere.
+type Launched interface {
+	// Input, Output and Errors are the standard streams.
+	Input() io.WriteCloser
+	Output() io.ReadCloser
+	Errors() io.Reader
+	// Wait waits for the end of the SUT and removes its host.
+	Wait() Exit
+	// Terminate asks the SUT to end, and Kill ends it.
+	Terminate() error
+	Kill()
+	// Describe returns the host for the record.
+	Describe() results.Container
+	// Probe starts the probe beside the SUT.
+	Probe(ctx context.Context, t probe.Target, o probe.Options) (*probe.Remote, error)
+}
+
+// LostError reports that the host of a launched SUT was lost, such as a pod by an eviction,
+// which says nothing about the SUT.
+type LostError struct {
+	// Reason describes the host and what happened to it.
+	Reason string
+}
+
+// Error returns the reason.
+func (e *LostError) Error() string { return e.Reason }
+
+// launched is the program of a launched SUT.
+type launched struct {
+	Launched
+	stderr <-chan struct{} // closed when standard error has been read to its end
+}
+
+// launch starts the SUT elsewhere and returns its standard output.
+func (p *Process) launch(o Options) (io.ReadCloser, error) {
+	// In a container, the SUT has no parent.
+	l, err := o.Launch([]string{ChildArg, strconv.Itoa(o.NoFile), "0"})
+	if err != nil {
+		return nil, err
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		_, _ = io.Copy(p.stderr, l.Errors())
+	}()
+	p.stdin, p.program = l.Input(), launched{l, read}
+	return l.Output(), nil
+}
+
+// Probe starts the probe beside a SUT that runs elsewhere; ok is false for one on this
+// machine.
+func (p *Process) Probe(ctx context.Context, t probe.Target, o probe.Options) (r *probe.Remote, ok bool, err error) {
+	l, ok := p.program.(launched)
+	if !ok {
+		return nil, false, nil
+	}
+	r, err = l.Launched.Probe(ctx, t, o)
+	return r, true, err
+}
+
+func (launched) pid() int { return 0 }
+
+func (l launched) wait() Exit {
+	exit := l.Wait()
+	select {
+	case <-l.stderr:
+	case <-time.After(outputDelay):
+	}
+	return exit
+}
+
+func (l launched) terminate() error { return l.Terminate() }
+
+func (launched) family() string { return "" }
+
+func (l launched) kill() { l.Kill() }
+
+func (l launched) describe() *results.Container {
+	d := l.Describe()
+	return &d
+}
