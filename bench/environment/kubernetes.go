@@ -77,7 +77,7 @@ func (k kubernetes) startUpstream(ctx context.Context) (*upstream, error) {
 		}
 		return u, beyondLoopback("--upstream-url", u.Addrs())
 	}
-	p, err := k.pod(ctx, PodSpec{Name: upstreamName, Args: []string{upstreamName + containerSuffix}, Port: upstreamPort, Limits: k.options.Limits.Upstream})
+	p, err := k.pod(ctx, k.options.upstreamPod())
 	if err != nil {
 		return nil, err
 	}
@@ -95,12 +95,7 @@ func (k kubernetes) startMongo(ctx context.Context) (*database, error) {
 		}
 		return d, beyondLoopback("--mongo-uri", d.Addrs())
 	}
-	spec := PodSpec{Name: "database", Image: k.options.MongoImage, Args: k.options.MongoArgs, Port: mongoPort, Limits: k.options.Limits.Database, Data: mongoData}
-	version := "" // unknown until the server is asked
-	if k.options.MongoImage == OwnImage {
-		spec.Image, spec.Args = "", append([]string{mongoName + containerSuffix}, k.options.MongoArgs...)
-		version = embedmongo.Version() // FerretDB as a library does not know its own
-	}
+	spec, version := k.options.databasePod()
 	p, err := k.pod(ctx, spec)
 	if err != nil {
 		return nil, err
@@ -116,7 +111,7 @@ func (k kubernetes) startMongo(ctx context.Context) (*database, error) {
 // startProxy starts the database proxy, and returns its process and its address in the
 // network of the cluster.
 func (k kubernetes) startProxy(ctx context.Context) (*child.Process, netip.AddrPort, error) {
-	p, err := k.pod(ctx, PodSpec{Name: proxyName, Args: []string{proxyName + containerSuffix}, Port: mongoPort, Attached: true})
+	p, err := k.pod(ctx, proxyPod())
 	if err != nil {
 		return nil, netip.AddrPort{}, err
 	}
@@ -126,6 +121,36 @@ func (k kubernetes) startProxy(ctx context.Context) (*child.Process, netip.AddrP
 	}
 	c.Addr = p.Addr()
 	return c, p.Inside(), nil
+}
+
+func (o Options) upstreamPod() PodSpec {
+	return PodSpec{Name: upstreamName, Args: []string{upstreamName + containerSuffix}, Port: upstreamPort, Limits: o.Limits.Upstream}
+}
+
+// databasePod returns the pod of the database and its version; empty means that the server
+// is asked.
+func (o Options) databasePod() (s PodSpec, version string) {
+	s = PodSpec{Name: "database", Image: o.MongoImage, Args: o.MongoArgs, Port: mongoPort, Limits: o.Limits.Database, Data: mongoData}
+	if o.MongoImage == OwnImage {
+		s.Image, s.Args = "", append([]string{mongoName + containerSuffix}, o.MongoArgs...)
+		version = embedmongo.Version() // FerretDB as a library does not know its own
+	}
+	return s, version
+}
+
+func proxyPod() PodSpec {
+	return PodSpec{Name: proxyName, Args: []string{proxyName + containerSuffix}, Port: mongoPort, Attached: true}
+}
+
+// PodSpecs returns the pods that the kind Kubernetes starts with the options.
+func PodSpecs(o Options) []PodSpec {
+	o.MongoImage = cmp.Or(o.MongoImage, DefaultMongoImage)
+	database, _ := o.databasePod()
+	all := []PodSpec{o.upstreamPod(), database}
+	if o.Link {
+		all = append(all, proxyPod())
+	}
+	return all
 }
 
 func (k kubernetes) pod(ctx context.Context, s PodSpec) (podded, error) {

@@ -269,10 +269,7 @@ func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *re
 	}
 	var contained *sut.ContainerOptions
 	if r.Launcher != nil {
-		host := sut.Host{
-			Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index), Index: p.host, Hosts: p.hosts, Limits: scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory},
-			Deadline: s.SUT.MaxReady() + time.Duration(s.SUT.Timeout) + 2*closeTimeout + leakTimeout,
-		}
+		host := HostOf(r.RunID, t.Index, s, p.host, p.hosts)
 		options.Launch = func(args []string) (sut.Launched, error) { return r.Launcher.Launch(ctx, host, args) }
 	} else if s.SUT.Contained() {
 		if r.Container == nil {
@@ -317,6 +314,14 @@ func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *re
 	}
 	m.pid = m.process.PID()
 	return m, nil
+}
+
+// HostOf returns a host of a trial's SUT that is launched elsewhere, by its index.
+func HostOf(run string, trial int, s *scenarios.Scenario, index, hosts int) sut.Host {
+	return sut.Host{
+		Trial: fmt.Sprintf("%s/%d", run, trial), Index: index, Hosts: hosts, Limits: scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory},
+		Deadline: s.SUT.MaxReady() + time.Duration(s.SUT.Timeout) + 2*closeTimeout + leakTimeout,
+	}
 }
 
 // spec returns the specification of a trial for a host.

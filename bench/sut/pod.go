@@ -23,7 +23,7 @@ type Host struct {
 	Trial string
 	// Index is that of the host among the Hosts of the trial, which are launched together.
 	Index, Hosts int
-	Limits scenarios.Limits
+	Limits       scenarios.Limits
 	// Deadline bounds the life of the SUT, for the case that this process dies.
 	Deadline time.Duration
 }
@@ -61,10 +61,13 @@ type launched struct {
 	stderr <-chan struct{} // closed when standard error has been read to its end
 }
 
+// LaunchArgs returns the arguments of our own binary for a launched SUT. In a container, it
+// has no parent.
+func LaunchArgs(nofile int) []string { return []string{ChildArg, strconv.Itoa(nofile), "0"} }
+
 // launch starts the SUT elsewhere and returns its standard output.
 func (p *Process) launch(o Options) (io.ReadCloser, error) {
-	// In a container, the SUT has no parent.
-	l, err := o.Launch([]string{ChildArg, strconv.Itoa(o.NoFile), "0"})
+	l, err := o.Launch(LaunchArgs(o.NoFile))
 	if err != nil {
 		return nil, err
 	}
