@@ -3,7 +3,7 @@ GOLANGCI_VERSION := v2.15.0
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test test-containers race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench ratios oracle lint fmt golden build clean
+.PHONY: help run quick test test-containers test-kubernetes race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench ratios oracle lint fmt golden build build-kubernetes clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: ## all tests
 MONGO_IMAGE ?= embedded
 test-containers: ## the tests that need Docker, which fail without it; MONGO_IMAGE=mongo:8 for the real MongoDB
 	FLOODGATE_REQUIRE_DOCKER=1 FLOODGATE_MONGO_IMAGE=$(MONGO_IMAGE) $(GO) test $(TESTFLAGS) -count 1 -timeout 20m ./bench/container
+
+test-kubernetes: ## the tests that need a cluster, on one that .ci/cluster starts (as root; nine minutes longer the first time)
+	.ci/cluster exec $(GO) test -C bench/kubernetes $(TESTFLAGS) -count 1 -timeout 30m ./...
 
 race: ## the tests under the race detector, without long calculations (see .ci/race)
 	.ci/race $(TESTFLAGS) ./...
@@ -86,6 +89,7 @@ lint: ## gofmt, go vet and golangci-lint at its pinned version
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	$(GO) vet ./...
 	CGO_ENABLED=0 $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) run ./...
+	cd bench/kubernetes && $(GO) vet ./... && CGO_ENABLED=0 $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) run ./...
 
 fmt: ## format the code
 	gofmt -w .
@@ -96,5 +100,8 @@ golden: ## write golden files and schemas anew from what the code prints now
 build: ## the command as one static binary: ./floodgate
 	CGO_ENABLED=0 $(GO) build -o floodgate ./bench
 
+build-kubernetes: ## the command with --env kubernetes: ./floodgate-kubernetes, which ./floodgate finds
+	CGO_ENABLED=0 $(GO) build -C bench/kubernetes -o ../../floodgate-kubernetes .
+
 clean: ## remove what was built and the stored runs
-	rm -rf floodgate results/runs
+	rm -rf floodgate floodgate-kubernetes results/runs

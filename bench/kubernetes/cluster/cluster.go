@@ -285,10 +285,14 @@ func (c *Cluster) startAnchor(ctx context.Context, m Manifests) (*anchor, error)
 	if err != nil {
 		return nil, err
 	}
+	attached := c.attach(s.pod.Name, mainContainer)
+	if err := attached.beat(ctx); err != nil {
+		return nil, errors.Join(err, c.remove(job.Name))
+	}
 	a := &anchor{cluster: c, job: job, ended: make(chan struct{})}
 	alive, cancel := context.WithCancel(c.ctx)
 	a.cancel = cancel
-	a.wg.Go(func() { a.beat(alive, s.pod.Name) })
+	a.wg.Go(func() { a.beat(alive, attached, s.pod.Name) })
 	a.wg.Go(func() {
 		last, err := c.pods.await(alive, job.Name, func(s *state) (bool, error) {
 			_, ended := s.ending(mainContainer)
@@ -305,19 +309,14 @@ func (c *Cluster) startAnchor(ctx context.Context, m Manifests) (*anchor, error)
 
 // beat sends heartbeats to the anchor until ctx ends. It attaches again when the connection
 // breaks, as when the API server was away.
-func (a *anchor) beat(ctx context.Context, pod string) {
+func (a *anchor) beat(ctx context.Context, attached *attachment, pod string) {
 	ticker := time.NewTicker(environment.HeartbeatInterval)
 	defer ticker.Stop()
-	for ctx.Err() == nil {
-		attached := a.cluster.attach(pod, mainContainer)
+	for {
 		for open := true; open; {
 			select {
 			case <-ticker.C:
-				// A write blocks while the connection does: the end of either unblocks it.
-				stop := context.AfterFunc(ctx, func() { attached.stdin.Close() })
-				_, err := attached.stdin.Write([]byte("\n"))
-				stop()
-				open = err == nil
+				open = attached.beat(ctx) == nil
 			case <-attached.done:
 				open = false
 			case <-ctx.Done():
@@ -328,7 +327,19 @@ func (a *anchor) beat(ctx context.Context, pod string) {
 		if !pause(ctx, dialPause) {
 			return
 		}
+		attached = a.cluster.attach(pod, mainContainer)
 	}
+}
+
+// beat sends a heartbeat. After an error, the attachment has ended.
+func (a *attachment) beat(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { a.stdin.Close() }) // a write blocks while the connection does
+	defer stop()
+	if _, err := a.stdin.Write([]byte("\n")); err != nil {
+		a.Kill()
+		return errors.Join(a.err, ctx.Err())
+	}
+	return nil
 }
 
 // pause waits, and reports whether ctx has not ended.
