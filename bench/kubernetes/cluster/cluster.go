@@ -28,7 +28,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
@@ -63,6 +62,7 @@ type Cluster struct {
 	version   string
 	ctx       context.Context // ends with Close
 	cancel    context.CancelFunc
+	wg        sync.WaitGroup // of attached servers
 
 	mu     sync.Mutex // guards anchor, and is held while one starts
 	anchor *anchor
@@ -82,13 +82,15 @@ func connect(ctx context.Context, o Options, client kubernetes.Interface, t tran
 		o.Note = func(string) {}
 	}
 	c := &Cluster{options: o, client: client, transport: t}
-	version, err := client.Discovery().ServerVersion()
+	answering, cancel := context.WithTimeout(ctx, removeTimeout)
+	defer cancel()
+	version, err := t.version(answering)
 	if err != nil {
 		return nil, fmt.Errorf("the API server does not answer: %w", err)
 	}
-	c.version = "Kubernetes " + version.GitVersion
+	c.version = "Kubernetes " + version
 	// An informer would try a forbidden list for ever.
-	if _, err := client.CoreV1().Pods(o.Namespace).List(ctx, metav1.ListOptions{LabelSelector: labelRun + "=" + o.Run, Limit: 1}); err != nil {
+	if _, err := client.CoreV1().Pods(o.Namespace).List(answering, metav1.ListOptions{LabelSelector: labelRun + "=" + o.Run, Limit: 1}); err != nil {
 		return nil, c.denied("list", "pods", err)
 	}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -109,16 +111,18 @@ func (c *Cluster) Version() string { return c.version }
 func (c *Cluster) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer c.cancel()
-	if c.anchor == nil {
-		return nil
+	var err error
+	if c.anchor != nil {
+		err = c.anchor.close()
+		c.anchor = nil
 	}
-	a := c.anchor
-	c.anchor = nil
-	return a.close()
+	c.cancel()
+	c.wg.Wait()
+	c.pods.stop()
+	return err
 }
 
-// manifests makes the objects of the run, which the anchor owns. It starts one if there is
+// owner makes the objects of the run, which the anchor owns. It starts one if there is
 // none, or if it has ended: what that owned goes with it.
 func (c *Cluster) owner(ctx context.Context) (Manifests, error) {
 	m := Manifests{Run: c.options.Run, Namespace: c.options.Namespace, Image: c.options.Image}
@@ -147,7 +151,7 @@ func (c *Cluster) owner(ctx context.Context) (Manifests, error) {
 // create creates a Job.
 func (c *Cluster) create(ctx context.Context, job *batchv1.Job) (*batchv1.Job, error) {
 	var created *batchv1.Job
-	err := persist(ctx, func() (err error) {
+	err := persist(ctx, func(ctx context.Context) (err error) {
 		created, err = c.client.BatchV1().Jobs(c.options.Namespace).Create(ctx, job, metav1.CreateOptions{})
 		return err
 	})
@@ -158,7 +162,7 @@ func (c *Cluster) create(ctx context.Context, job *batchv1.Job) (*batchv1.Job, e
 func (c *Cluster) remove(job string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), removeTimeout)
 	defer cancel()
-	err := persist(ctx, func() error {
+	err := persist(ctx, func(ctx context.Context) error {
 		background := metav1.DeletePropagationBackground
 		return c.client.BatchV1().Jobs(c.options.Namespace).Delete(ctx, job, metav1.DeleteOptions{PropagationPolicy: &background})
 	})
@@ -215,6 +219,13 @@ func (c *Cluster) explain(job *batchv1.Job, s *state, err error) error {
 	if len(seen) > 0 {
 		err = fmt.Errorf("%w; events:\n  %s", err, strings.Join(seen[max(0, len(seen)-maxEvents):], "\n  "))
 	}
+	if s != nil {
+		if _, ended := s.ending(mainContainer); ended {
+			if text := strings.TrimSpace(string(c.log(s.pod.Name, mainContainer))); text != "" {
+				err = fmt.Errorf("%w; the end of its log:\n%s", err, text[max(0, len(text)-logTail):])
+			}
+		}
+	}
 	image := job.Spec.Template.Spec.Containers[0].Image
 	if text := err.Error(); image == c.options.Image && (strings.Contains(text, "ImagePull") || strings.Contains(text, "ErrImageNeverPull")) {
 		err = fmt.Errorf("%w\nimage %s is not on the node: %s", err, image, c.options.Load)
@@ -222,8 +233,11 @@ func (c *Cluster) explain(job *batchv1.Job, s *state, err error) error {
 	return err
 }
 
-// maxEvents is the number of events in an error.
-const maxEvents = 3
+// maxEvents is the number of events in an error, and logTail the bytes of a log.
+const (
+	maxEvents = 3
+	logTail   = 1000
+)
 
 // denied adds the role to an error that a user may not do something.
 func (c *Cluster) denied(verb, resource string, err error) error {
@@ -234,19 +248,22 @@ func (c *Cluster) denied(verb, resource string, err error) error {
 }
 
 // persist calls f again while the API server is away or overloaded.
-func persist(ctx context.Context, f func() error) error {
+func persist(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, persistence)
 	defer cancel()
-	var last error
-	err := wait.PollUntilContextCancel(ctx, dialPause, true, func(context.Context) (bool, error) {
-		last = f()
-		return !transient(last), nil
-	})
-	if last == nil || err == nil {
-		return last
+	for {
+		attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+		err := f(attempt)
+		silent := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+		cancel()
+		if !silent && !transient(err) || !pause(ctx, dialPause) {
+			return err
+		}
 	}
-	return last
 }
+
+// attemptTimeout bounds a request, which a server that hangs does not answer.
+const attemptTimeout = 10 * time.Second
 
 // persistence bounds the wait for an API server that is away.
 const persistence = 30 * time.Second
@@ -285,7 +302,7 @@ func (c *Cluster) startAnchor(ctx context.Context, m Manifests) (*anchor, error)
 	if err != nil {
 		return nil, err
 	}
-	attached := c.attach(s.pod.Name, mainContainer)
+	attached := c.attach(s.pod.Name, mainContainer, false, false)
 	if err := attached.beat(ctx); err != nil {
 		return nil, errors.Join(err, c.remove(job.Name))
 	}
@@ -294,12 +311,7 @@ func (c *Cluster) startAnchor(ctx context.Context, m Manifests) (*anchor, error)
 	a.cancel = cancel
 	a.wg.Go(func() { a.beat(alive, attached, s.pod.Name) })
 	a.wg.Go(func() {
-		last, err := c.pods.await(alive, job.Name, func(s *state) (bool, error) {
-			_, ended := s.ending(mainContainer)
-			return ended, nil
-		})
-		if err == nil {
-			e, _ := last.ending(mainContainer)
+		if e, err := c.pods.awaitEnd(alive, job.Name); err == nil {
 			a.how = e.text
 			close(a.ended)
 		}
@@ -327,7 +339,7 @@ func (a *anchor) beat(ctx context.Context, attached *attachment, pod string) {
 		if !pause(ctx, dialPause) {
 			return
 		}
-		attached = a.cluster.attach(pod, mainContainer)
+		attached = a.cluster.attach(pod, mainContainer, false, false)
 	}
 }
 

@@ -112,6 +112,8 @@ func (f *fakeCluster) forward(string) (httpstream.Connection, error) {
 	return nil, errors.New("not in this test")
 }
 
+func (f *fakeCluster) version(context.Context) (string, error) { return "v1.2.3", nil }
+
 func (f *fakeCluster) connect(t *testing.T) *Cluster {
 	t.Helper()
 	c, err := connect(t.Context(), Options{Namespace: "ns", Run: "run1", Image: "own:1", Load: "load it", StartTimeout: time.Minute}, f, f)

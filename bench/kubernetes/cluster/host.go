@@ -2,9 +2,9 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +21,11 @@ type host struct {
 	job, pod string
 	record   results.Container
 	killed   atomic.Bool
+
+	mu sync.Mutex // guards what follows
+	// probed and ended report that the probe uses the pod, and that the SUT has ended. The
+	// last of the two removes it.
+	probed, ended bool
 }
 
 // endTimeout bounds the wait for the end of a pod whose streams have ended.
@@ -43,21 +48,31 @@ func (c *Cluster) Launch(ctx context.Context, h sut.Host, args []string) (sut.La
 	}
 	p := &host{cluster: c, job: job.Name, pod: s.pod.Name, record: describe(roleSUT, s.pod, h.Limits)}
 	p.record.Node = s.pod.Spec.NodeName
-	p.attachment = c.attach(p.pod, mainContainer)
+	p.attachment = c.attach(p.pod, mainContainer, true, true)
 	return p, nil
 }
 
 // Errors is the standard error of the SUT.
 func (p *host) Errors() io.Reader { return p.stderr }
 
-// Wait waits for the end of the SUT and removes its pod.
+// Wait waits for the end of the SUT, and removes its pod unless the probe still uses it.
 func (p *host) Wait() sut.Exit {
 	<-p.done
 	exit := p.exit()
+	p.mu.Lock()
+	p.ended = true
+	probed := p.probed
+	p.mu.Unlock()
+	if !probed {
+		p.remove()
+	}
+	return exit
+}
+
+func (p *host) remove() {
 	if err := p.cluster.remove(p.job); err != nil {
 		p.cluster.options.Note(fmt.Sprintf("%s is removed with the run: %v", p.job, err))
 	}
-	return exit
 }
 
 // exit returns how the SUT ended, whose streams have ended.
@@ -67,13 +82,9 @@ func (p *host) exit() sut.Exit {
 	}
 	ctx, cancel := context.WithTimeout(p.cluster.ctx, endTimeout)
 	defer cancel()
-	s, err := p.cluster.pods.await(ctx, p.job, func(s *state) (bool, error) {
-		_, ended := s.ending(mainContainer)
-		return ended, nil
-	})
+	e, err := p.cluster.pods.awaitEnd(ctx, p.job)
 	switch {
 	case err == nil:
-		e, _ := s.ending(mainContainer)
 		if e.lost {
 			return lost(e.text)
 		}
@@ -105,11 +116,32 @@ func (p *host) Describe() results.Container { return p.record }
 
 // Probe starts the probe beside the SUT.
 func (p *host) Probe(ctx context.Context, t probe.Target, o probe.Options) (*probe.Remote, error) {
-	a := p.cluster.attach(p.pod, probeContainer)
-	go func() { _, _ = io.Copy(io.Discard, a.stderr) }()
+	p.mu.Lock()
+	ended := p.ended
+	p.probed = !ended
+	p.mu.Unlock()
+	if ended {
+		return nil, probe.ErrExited
+	}
+	a := p.cluster.attach(p.pod, probeContainer, true, false)
 	h, err := child.Connect(ctx, "probe", "", a)
 	if err != nil {
-		return nil, errors.Join(err, a.err)
+		p.unprobed()
+		return nil, err
 	}
-	return probe.StartRemote(ctx, h, sutMark, t, o, func() { _ = h.Stop(endTimeout) })
+	return probe.StartRemote(ctx, h, sutMark, t, o, func() {
+		_ = h.Stop(endTimeout)
+		p.unprobed()
+	})
+}
+
+// unprobed removes the pod if the SUT has ended.
+func (p *host) unprobed() {
+	p.mu.Lock()
+	p.probed = false
+	ended := p.ended
+	p.mu.Unlock()
+	if ended {
+		p.remove()
+	}
 }

@@ -22,6 +22,7 @@ type tracker struct {
 	pods    map[string]*state // by the name of the Job
 	changed chan struct{}     // closed at the next change
 	refused error             // the watch is forbidden
+	stop    func()            // waits for the end of the informer
 }
 
 // state is a pod as it was seen last.
@@ -53,6 +54,7 @@ func track(ctx context.Context, client kubernetes.Interface, namespace, run stri
 		return nil, err
 	}
 	factory.Start(ctx.Done())
+	t.stop = factory.Shutdown
 	return t, nil
 }
 
@@ -95,6 +97,17 @@ func (t *tracker) await(ctx context.Context, job string, done func(*state) (bool
 			return s, context.Cause(ctx)
 		}
 	}
+}
+
+// awaitEnd waits until the main container of a Job's pod has ended.
+func (t *tracker) awaitEnd(ctx context.Context, job string) (e ending, err error) {
+	_, err = t.await(ctx, job, func(s *state) (ended bool, _ error) {
+		if s != nil {
+			e, ended = s.ending(mainContainer)
+		}
+		return ended, nil
+	})
+	return e, err
 }
 
 // forget drops a pod that is no longer needed.

@@ -32,6 +32,8 @@ type server struct {
 	watching sync.WaitGroup
 	done     chan struct{}
 	how      string // it ended, when done is closed
+	stopping sync.Once
+	stopped  error
 }
 
 // StartPod starts a pod and waits until it accepts connections.
@@ -64,25 +66,25 @@ func (c *Cluster) serve(job *batchv1.Job, started *state, s environment.PodSpec)
 	if err != nil {
 		return nil, err
 	}
-	if s.Attached {
-		p.attached = c.attach(p.pod, mainContainer)
-	}
 	watched, cancel := context.WithCancel(c.ctx)
 	p.cancel = cancel
 	p.watching.Go(func() { p.watch(watched) })
+	if s.Attached {
+		p.attached = c.attach(p.pod, mainContainer, true, false)
+		c.wg.Go(func() { // the server ends with its streams
+			<-p.attached.done
+			_ = p.Stop(0) // a leftover ends with the anchor
+		})
+	}
 	return p, nil
 }
 
 // watch waits for the end of the pod, and keeps the end of its log.
 func (p *server) watch(ctx context.Context) {
-	last, err := p.cluster.pods.await(ctx, p.job, func(s *state) (bool, error) {
-		_, ended := s.ending(mainContainer)
-		return ended, nil
-	})
+	e, err := p.cluster.pods.awaitEnd(ctx, p.job)
 	if err != nil {
 		return
 	}
-	e, _ := last.ending(mainContainer)
 	p.how = e.text
 	p.keepLog()
 	close(p.done)
@@ -119,21 +121,15 @@ func (p *server) Done() <-chan struct{} { return p.done }
 func (p *server) State() string { return p.how }
 
 // Connection returns the standard streams of an attached server.
-func (p *server) Connection() child.Connection { return helper{p.attached, p} }
-
-// helper is the connection to a helper, which is removed with its pod.
-type helper struct {
-	*attachment
-	server *server
-}
-
-func (h helper) Kill() {
-	h.attachment.Kill()
-	_ = h.server.Stop(0) // a leftover ends with the anchor
-}
+func (p *server) Connection() child.Connection { return p.attached }
 
 // Stop removes the pod.
 func (p *server) Stop(time.Duration) error {
+	p.stopping.Do(func() { p.stopped = p.stop() })
+	return p.stopped
+}
+
+func (p *server) stop() error {
 	select {
 	case <-p.done:
 	default:

@@ -2,12 +2,14 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/httpstream"
+	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -23,6 +25,8 @@ type transport interface {
 	attach(ctx context.Context, pod, container string, s remotecommand.StreamOptions) error
 	// forward returns a connection on which streams to ports of a pod can be opened.
 	forward(pod string) (httpstream.Connection, error)
+	// version returns the version of the API server.
+	version(ctx context.Context) (string, error)
 }
 
 // apiServer is the transport of a real cluster.
@@ -60,6 +64,15 @@ func (a apiServer) attach(ctx context.Context, pod, container string, s remoteco
 	return executor.StreamWithContext(ctx, s)
 }
 
+func (a apiServer) version(ctx context.Context) (string, error) {
+	var v version.Info
+	text, err := a.client.Discovery().RESTClient().Get().AbsPath("/version").DoRaw(ctx)
+	if err == nil {
+		err = json.Unmarshal(text, &v)
+	}
+	return v.GitVersion, err
+}
+
 func (a apiServer) forward(pod string) (httpstream.Connection, error) {
 	url := a.request(pod, "portforward").URL()
 	modern, err := portforward.NewSPDYOverWebsocketDialer(url, a.config)
@@ -86,22 +99,29 @@ type attachment struct {
 }
 
 // attach attaches to a container. The streams end with it, or when the connection breaks.
-func (c *Cluster) attach(pod, container string) *attachment {
+// Outputs that are not attached are empty.
+func (c *Cluster) attach(pod, container string, output, errs bool) *attachment {
 	ctx, cancel := context.WithCancel(c.ctx)
 	in, stdin := io.Pipe()
 	stdout, out := io.Pipe()
-	stderr, errs := io.Pipe()
+	stderr, complaints := io.Pipe()
+	streams := remotecommand.StreamOptions{Stdin: in}
+	if output {
+		streams.Stdout = out
+	}
+	if errs {
+		streams.Stderr = complaints
+	}
 	a := &attachment{stdin: stdin, stdout: stdout, stderr: stderr, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(a.done)
 		defer cancel()
-		err := c.transport.attach(ctx, pod, container, remotecommand.StreamOptions{Stdin: in, Stdout: out, Stderr: errs})
-		if err != nil {
+		if err := c.transport.attach(ctx, pod, container, streams); err != nil {
 			a.err = c.denied("create and get", "pods/attach", fmt.Errorf("the connection to container %s of pod %s broke: %w", container, pod, err))
 		}
 		in.Close()
 		out.Close()
-		errs.Close()
+		complaints.Close()
 	}()
 	return a
 }
@@ -109,12 +129,11 @@ func (c *Cluster) attach(pod, container string) *attachment {
 func (a *attachment) Input() io.WriteCloser { return a.stdin }
 func (a *attachment) Output() io.ReadCloser { return a.stdout }
 
-// Kill ends the connection, and with it the standard input of the container.
+// Kill ends the connection, and with it the standard input of a container to which one can
+// attach once.
 func (a *attachment) Kill() {
 	a.stdin.Close()
 	a.cancel()
-	a.stdout.Close()
-	a.stderr.Close()
 	<-a.done
 }
 
