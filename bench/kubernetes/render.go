@@ -93,7 +93,7 @@ func (o renderOptions) render(w io.Writer, s *scenarios.Scenario) error {
 	for _, server := range environment.PodSpecs(environment.Options{MongoImage: o.mongoImage, Limits: s.Containers, Link: link}) {
 		jobs = append(jobs, m.Server(server))
 	}
-	jobs = append(jobs, m.SUT(experiment.HostOf("RUN", 0, s), sut.LaunchArgs(s.SUT.NoFile)))
+	jobs = append(jobs, m.SUT(experiment.HostOf("RUN", 0, s, 0, s.SUT.HostCount()), sut.LaunchArgs(s.SUT.NoFile)))
 	for _, job := range jobs {
 		text, err := yaml.Marshal(manifest(job))
 		if err != nil {

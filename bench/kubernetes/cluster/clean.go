@@ -25,7 +25,7 @@ func Clean(ctx context.Context, config *rest.Config, namespace string) (removed 
 }
 
 func clean(ctx context.Context, client kubernetes.Interface, namespace string, now time.Time) (removed []string, err error) {
-	c := &Cluster{options: Options{Namespace: namespace}, client: client, pods: &tracker{pods: map[string]*state{}}}
+	c := &Cluster{options: Options{Namespace: namespace}, client: client, pods: &tracker{pods: map[place]*state{}}}
 	jobs, err := client.BatchV1().Jobs(namespace).List(ctx, metav1.ListOptions{LabelSelector: labelManaged + "=" + managedBy})
 	if err != nil {
 		return nil, c.denied("list", "jobs", err)

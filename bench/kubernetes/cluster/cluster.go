@@ -66,6 +66,9 @@ type Cluster struct {
 
 	mu     sync.Mutex // guards anchor, and is held while one starts
 	anchor *anchor
+
+	launching sync.Mutex        // guards fleets
+	fleets    map[string]*fleet // by trial
 }
 
 // Connect connects to a cluster and starts the anchor of the run.
@@ -81,7 +84,7 @@ func connect(ctx context.Context, o Options, client kubernetes.Interface, t tran
 	if o.Note == nil {
 		o.Note = func(string) {}
 	}
-	c := &Cluster{options: o, client: client, transport: t}
+	c := &Cluster{options: o, client: client, transport: t, fleets: map[string]*fleet{}}
 	answering, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
 	version, err := t.version(answering)
@@ -176,24 +179,33 @@ func (c *Cluster) remove(job string) error {
 // removeTimeout bounds the removal of an object.
 const removeTimeout = 20 * time.Second
 
-// start creates a Job and waits until its pod runs and, if ready is set, accepts connections.
+// start creates a Job with one pod and waits until that runs and, if ready is set, accepts
+// connections.
 func (c *Cluster) start(ctx context.Context, job *batchv1.Job, ready bool, timeout time.Duration) (*batchv1.Job, *state, error) {
 	created, err := c.create(ctx, job)
 	if err != nil {
 		return nil, nil, err
 	}
+	s, err := c.started(ctx, created, 0, ready, timeout)
+	if err != nil {
+		return nil, s, errors.Join(err, c.remove(created.Name))
+	}
+	return created, s, nil
+}
+
+// started waits until a pod of a Job runs.
+func (c *Cluster) started(ctx context.Context, job *batchv1.Job, index int, ready bool, timeout time.Duration) (*state, error) {
 	slow := fmt.Errorf("not within %v", timeout)
 	waiting, cancel := context.WithTimeoutCause(ctx, timeout, slow)
 	defer cancel()
-	s, err := c.pods.await(waiting, created.Name, func(s *state) (bool, error) { return running(s, ready) })
-	if err == nil {
-		return created, s, nil
+	s, err := c.pods.await(waiting, place{job.Name, index}, func(s *state) (bool, error) { return running(s, ready) })
+	if err == nil || ctx.Err() != nil {
+		return s, err
 	}
 	if errors.Is(err, slow) {
 		err = fmt.Errorf("%s; %w (--pod-timeout)", pending(s), err)
 	}
-	err = c.explain(created, s, c.denied("watch", "pods", err))
-	return nil, s, errors.Join(err, c.remove(created.Name))
+	return s, c.explain(job, s, c.denied("watch", "pods", err))
 }
 
 // explain adds the warnings of the events of a Job and its pod, the log of the pod, and how
@@ -311,7 +323,7 @@ func (c *Cluster) startAnchor(ctx context.Context, m Manifests) (*anchor, error)
 	a.cancel = cancel
 	a.wg.Go(func() { a.beat(alive, attached, s.pod.Name) })
 	a.wg.Go(func() {
-		if e, err := c.pods.awaitEnd(alive, job.Name); err == nil {
+		if e, err := c.pods.awaitEnd(alive, place{job.Name, 0}); err == nil {
 			a.how = e.text
 			close(a.ended)
 		}

@@ -61,22 +61,24 @@ func (f *fakeCluster) createJob(a clienttesting.Action) (bool, runtime.Object, e
 	job.Name, job.UID = fmt.Sprintf("%s%d", job.GenerateName, f.count), types.UID(fmt.Sprint("uid-", f.count))
 	f.jobs = append(f.jobs, job.DeepCopy())
 	f.mu.Unlock()
-	p := pod(func(p *corev1.Pod) {
-		p.ObjectMeta = metav1.ObjectMeta{Name: job.Name + "-0", Namespace: job.Namespace, Labels: map[string]string{
-			"job-name": job.Name, labelRun: job.Labels[labelRun], labelRole: job.Labels[labelRole],
-		}}
-		p.Spec = job.Spec.Template.Spec
-		p.Spec.NodeName, p.Status.PodIP = "node1", "10.244.0.9"
-		p.Status.ContainerStatuses = nil
-		for _, c := range p.Spec.Containers {
-			p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
-				Name: c.Name, Ready: true, ImageID: "sha256:" + c.Image, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
-			})
+	for index := range int(*job.Spec.Completions) {
+		p := pod(func(p *corev1.Pod) {
+			p.ObjectMeta = metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", job.Name, index), Namespace: job.Namespace, Labels: map[string]string{
+				batchv1.JobNameLabel: job.Name, batchv1.JobCompletionIndexAnnotation: fmt.Sprint(index), labelRun: job.Labels[labelRun], labelRole: job.Labels[labelRole],
+			}}
+			p.Spec = job.Spec.Template.Spec
+			p.Spec.NodeName, p.Status.PodIP = "node1", "10.244.0.9"
+			p.Status.ContainerStatuses = nil
+			for _, c := range p.Spec.Containers {
+				p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
+					Name: c.Name, Ready: true, ImageID: "sha256:" + c.Image, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
+				})
+			}
+		})
+		f.shape(job.Labels[labelRole], p)
+		if err := f.Tracker().Add(p); err != nil {
+			f.t.Error(err)
 		}
-	})
-	f.shape(job.Labels[labelRole], p)
-	if err := f.Tracker().Add(p); err != nil {
-		f.t.Error(err)
 	}
 	return false, nil, nil
 }
@@ -170,6 +172,48 @@ func TestLaunch(t *testing.T) {
 	anchor, job := f.jobs[0], f.jobs[1]
 	if o := job.OwnerReferences; len(o) != 1 || o[0].UID != anchor.UID || len(anchor.OwnerReferences) != 0 {
 		t.Errorf("owned by %+v", o)
+	}
+}
+
+// The hosts of a trial share a Job, which stays until the last has ended. The next attempt at
+// the trial has another one.
+func TestLaunchFleet(t *testing.T) {
+	f := newFake(t)
+	f.streams = func(ctx context.Context, pod, _ string, s remotecommand.StreamOptions) error {
+		fmt.Fprintln(s.Stdout, pod)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	c := f.connect(t)
+	for attempt := range 2 {
+		var names [3]string
+		var hosts [3]sut.Launched
+		var wg sync.WaitGroup
+		for i := range hosts {
+			wg.Go(func() {
+				h := host1
+				h.Index, h.Hosts = i, len(hosts)
+				l, err := c.Launch(t.Context(), h, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				hosts[i] = l
+				names[i], _ = bufio.NewReader(l.Output()).ReadString('\n')
+			})
+		}
+		wg.Wait()
+		for i, l := range hosts {
+			if want := fmt.Sprintf("floodgate-sut-%d-%d\n", attempt+2, i); names[i] != want {
+				t.Errorf("host %d is %q, want %q", i, names[i], want)
+			}
+			l.Kill()
+			l.Wait()
+			jobs, err := f.BatchV1().Jobs("ns").List(t.Context(), metav1.ListOptions{LabelSelector: labelRole + "=" + roleSUT})
+			if left := i < len(hosts)-1; err != nil || (len(jobs.Items) > 0) != left {
+				t.Errorf("after host %d, %d Jobs are left, %v", i, len(jobs.Items), err)
+			}
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,7 +13,7 @@ import (
 // pod returns a pod of a SUT, changed by the functions.
 func pod(change ...func(*corev1.Pod)) *corev1.Pod {
 	p := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "floodgate-sut-x-0-y", Labels: map[string]string{"job-name": "floodgate-sut-x"}},
+		ObjectMeta: metav1.ObjectMeta{Name: "floodgate-sut-x-0-y", Labels: map[string]string{batchv1.JobNameLabel: "floodgate-sut-x"}},
 		Spec: corev1.PodSpec{NodeName: "node1", Containers: []corev1.Container{{
 			Name: mainContainer, Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")}},
 		}}},

@@ -2,11 +2,14 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
 
 	"floodgate/bench/environment/child"
 	"floodgate/bench/probe"
@@ -14,31 +17,44 @@ import (
 	"floodgate/results"
 )
 
-// host is a pod with the SUT of a trial.
+// fleet is the Job of a trial, in which each host has a pod.
+type fleet struct {
+	created chan struct{} // closed when job or err is set
+	job     *batchv1.Job
+	err     error
+	running int // hosts that have not ended, of which some may not have been launched yet
+}
+
+// host is a pod with the SUT of a trial, or with that of one of its hosts.
 type host struct {
 	*attachment
-	cluster  *Cluster
-	job, pod string
-	record   results.Container
-	killed   atomic.Bool
+	cluster *Cluster
+	trial   string
+	fleet   *fleet
+	at      place
+	pod     string
+	record  results.Container
+	killed  atomic.Bool
 
 	mu sync.Mutex // guards what follows
 	// probed and ended report that the probe uses the pod, and that the SUT has ended. The
-	// last of the two removes it.
+	// last of the two frees it.
 	probed, ended bool
 }
 
 // endTimeout bounds the wait for the end of a pod whose streams have ended.
 const endTimeout = 10 * time.Second
 
-// Launch starts the SUT of a trial in a pod.
+// Launch starts the SUT of a trial, or of one of its hosts, in a pod. The hosts of a trial,
+// which are launched at the same time, share a Job.
 func (c *Cluster) Launch(ctx context.Context, h sut.Host, args []string) (sut.Launched, error) {
-	m, err := c.owner(ctx)
+	f, err := c.join(ctx, h, args)
 	if err != nil {
 		return nil, err
 	}
-	job, s, err := c.start(ctx, m.SUT(h, args), false, c.options.StartTimeout)
-	if err != nil {
+	s, err := c.started(ctx, f.job, h.Index, false, c.options.StartTimeout)
+	if err != nil { // which ends the trial of the others, too
+		err = errors.Join(err, c.disband(h.Trial, f))
 		if s != nil {
 			if e, ended := s.ending(mainContainer); ended && e.lost {
 				return nil, &sut.LostError{Reason: err.Error()}
@@ -46,16 +62,57 @@ func (c *Cluster) Launch(ctx context.Context, h sut.Host, args []string) (sut.La
 		}
 		return nil, err
 	}
-	p := &host{cluster: c, job: job.Name, pod: s.pod.Name, record: describe(roleSUT, s.pod, h.Limits)}
+	p := &host{cluster: c, trial: h.Trial, fleet: f, at: place{f.job.Name, h.Index}, pod: s.pod.Name, record: describe(roleSUT, s.pod, h.Limits)}
 	p.record.Node = s.pod.Spec.NodeName
 	p.attachment = c.attach(p.pod, mainContainer, true, true)
 	return p, nil
 }
 
+// join returns the Job of a trial, which its first host creates.
+func (c *Cluster) join(ctx context.Context, h sut.Host, args []string) (*fleet, error) {
+	c.launching.Lock()
+	f := c.fleets[h.Trial]
+	if f != nil {
+		c.launching.Unlock()
+		select {
+		case <-f.created:
+			return f, f.err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	f = &fleet{created: make(chan struct{}), running: max(1, h.Hosts)}
+	c.fleets[h.Trial] = f
+	c.launching.Unlock()
+	defer close(f.created)
+	m, err := c.owner(ctx)
+	if err == nil {
+		f.job, err = c.create(ctx, m.SUT(h, args))
+	}
+	if err != nil {
+		f.err = err
+		return nil, errors.Join(err, c.disband(h.Trial, f))
+	}
+	return f, nil
+}
+
+// disband removes the Job of a trial.
+func (c *Cluster) disband(trial string, f *fleet) error {
+	c.launching.Lock()
+	if c.fleets[trial] == f {
+		delete(c.fleets, trial)
+	}
+	c.launching.Unlock()
+	if f.job == nil {
+		return nil
+	}
+	return c.remove(f.job.Name)
+}
+
 // Errors is the standard error of the SUT.
 func (p *host) Errors() io.Reader { return p.stderr }
 
-// Wait waits for the end of the SUT, and removes its pod unless the probe still uses it.
+// Wait waits for the end of the SUT, and frees its pod unless the probe still uses it.
 func (p *host) Wait() sut.Exit {
 	<-p.done
 	exit := p.exit()
@@ -64,14 +121,22 @@ func (p *host) Wait() sut.Exit {
 	probed := p.probed
 	p.mu.Unlock()
 	if !probed {
-		p.remove()
+		p.free()
 	}
 	return exit
 }
 
-func (p *host) remove() {
-	if err := p.cluster.remove(p.job); err != nil {
-		p.cluster.options.Note(fmt.Sprintf("%s is removed with the run: %v", p.job, err))
+// free removes the Job of the trial if this is its last pod in use.
+func (p *host) free() {
+	p.cluster.launching.Lock()
+	p.fleet.running--
+	last := p.fleet.running == 0
+	p.cluster.launching.Unlock()
+	if !last {
+		return
+	}
+	if err := p.cluster.disband(p.trial, p.fleet); err != nil {
+		p.cluster.options.Note(fmt.Sprintf("%s is removed with the run: %v", p.at.job, err))
 	}
 }
 
@@ -82,7 +147,7 @@ func (p *host) exit() sut.Exit {
 	}
 	ctx, cancel := context.WithTimeout(p.cluster.ctx, endTimeout)
 	defer cancel()
-	e, err := p.cluster.pods.awaitEnd(ctx, p.job)
+	e, err := p.cluster.pods.awaitEnd(ctx, p.at)
 	switch {
 	case err == nil:
 		if e.lost {
@@ -102,8 +167,8 @@ func lost(reason string) sut.Exit {
 	return sut.Exit{Code: -1, Text: reason, Lost: &sut.LostError{Reason: reason}}
 }
 
-// Terminate ends the SUT by removing its pod.
-func (p *host) Terminate() error { return p.cluster.remove(p.job) }
+// Terminate ends the SUT by ending its input.
+func (p *host) Terminate() error { return p.stdin.Close() }
 
 // Kill ends the SUT.
 func (p *host) Kill() {
@@ -135,13 +200,13 @@ func (p *host) Probe(ctx context.Context, t probe.Target, o probe.Options) (*pro
 	})
 }
 
-// unprobed removes the pod if the SUT has ended.
+// unprobed frees the pod if the SUT has ended.
 func (p *host) unprobed() {
 	p.mu.Lock()
 	p.probed = false
 	ended := p.ended
 	p.mu.Unlock()
 	if ended {
-		p.remove()
+		p.free()
 	}
 }

@@ -99,7 +99,8 @@ func (m Manifests) Server(s environment.PodSpec) *batchv1.Job {
 	return m.job(s.Name, pod, runDeadline)
 }
 
-// SUT returns the Job of a trial: the SUT, and its probe beside it in the same pod.
+// SUT returns the Job of a trial, in which each host has a pod: the SUT, and its probe
+// beside it.
 func (m Manifests) SUT(h sut.Host, args []string) *batchv1.Job {
 	pod := m.own(args, h.Limits)
 	name, value, _ := strings.Cut(sutMark, "=")
@@ -116,6 +117,7 @@ func (m Manifests) SUT(h sut.Host, args []string) *batchv1.Job {
 		LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{labelRun: m.Run, labelRole: roleSUT}},
 	}}
 	job := m.job(roleSUT, pod, h.Deadline)
+	job.Spec.Completions, job.Spec.Parallelism = new(int32(max(1, h.Hosts))), new(int32(max(1, h.Hosts)))
 	job.Annotations = map[string]string{"floodgate/trial": h.Trial}
 	return job
 }

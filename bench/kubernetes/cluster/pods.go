@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,10 +22,16 @@ import (
 // tracker follows the pods of a run.
 type tracker struct {
 	mu      sync.Mutex
-	pods    map[string]*state // by the name of the Job
-	changed chan struct{}     // closed at the next change
-	refused error             // the watch is forbidden
-	stop    func()            // waits for the end of the informer
+	pods    map[place]*state
+	changed chan struct{} // closed at the next change
+	refused error         // the watch is forbidden
+	stop    func()        // waits for the end of the informer
+}
+
+// place is the place of a pod: the name of its Job, and its index there.
+type place struct {
+	job   string
+	index int
 }
 
 // state is a pod as it was seen last.
@@ -33,7 +42,7 @@ type state struct {
 
 // track follows the pods of a run until ctx ends.
 func track(ctx context.Context, client kubernetes.Interface, namespace, run string) (*tracker, error) {
-	t := &tracker{pods: map[string]*state{}, changed: make(chan struct{})}
+	t := &tracker{pods: map[place]*state{}, changed: make(chan struct{})}
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = labelRun + "=" + run }))
 	informer := factory.Core().V1().Pods().Informer()
@@ -74,16 +83,17 @@ func (t *tracker) see(o any, gone bool) {
 	if !ok {
 		return
 	}
-	job := pod.Labels["job-name"]
-	t.change(func() { t.pods[job] = &state{pod, gone} })
+	index, _ := strconv.Atoi(pod.Labels[batchv1.JobCompletionIndexAnnotation]) // those of Jobs have one
+	at := place{pod.Labels[batchv1.JobNameLabel], index}
+	t.change(func() { t.pods[at] = &state{pod, gone} })
 }
 
-// await waits until the pod of a Job satisfies done, which gets nil before it exists. It
+// await waits until the pod at a place satisfies done, which gets nil before it exists. It
 // returns the pod and the error of done, or that of ctx with the last pod.
-func (t *tracker) await(ctx context.Context, job string, done func(*state) (bool, error)) (*state, error) {
+func (t *tracker) await(ctx context.Context, at place, done func(*state) (bool, error)) (*state, error) {
 	for {
 		t.mu.Lock()
-		s, changed, refused := t.pods[job], t.changed, t.refused
+		s, changed, refused := t.pods[at], t.changed, t.refused
 		t.mu.Unlock()
 		if refused != nil {
 			return s, refused
@@ -99,9 +109,9 @@ func (t *tracker) await(ctx context.Context, job string, done func(*state) (bool
 	}
 }
 
-// awaitEnd waits until the main container of a Job's pod has ended.
-func (t *tracker) awaitEnd(ctx context.Context, job string) (e ending, err error) {
-	_, err = t.await(ctx, job, func(s *state) (ended bool, _ error) {
+// awaitEnd waits until the main container of a pod has ended.
+func (t *tracker) awaitEnd(ctx context.Context, at place) (e ending, err error) {
+	_, err = t.await(ctx, at, func(s *state) (ended bool, _ error) {
 		if s != nil {
 			e, ended = s.ending(mainContainer)
 		}
@@ -110,11 +120,11 @@ func (t *tracker) awaitEnd(ctx context.Context, job string) (e ending, err error
 	return e, err
 }
 
-// forget drops a pod that is no longer needed.
+// forget drops the pods of a Job, which are no longer needed.
 func (t *tracker) forget(job string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.pods, job)
+	maps.DeleteFunc(t.pods, func(at place, _ *state) bool { return at.job == job })
 }
 
 // hopeless are the reasons why a container waits that time does not cure.

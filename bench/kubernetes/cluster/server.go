@@ -81,7 +81,7 @@ func (c *Cluster) serve(job *batchv1.Job, started *state, s environment.PodSpec)
 
 // watch waits for the end of the pod, and keeps the end of its log.
 func (p *server) watch(ctx context.Context) {
-	e, err := p.cluster.pods.awaitEnd(ctx, p.job)
+	e, err := p.cluster.pods.awaitEnd(ctx, place{p.job, 0})
 	if err != nil {
 		return
 	}
