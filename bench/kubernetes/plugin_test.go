@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// command runs the command line and checks its exit code.
-func command(t *testing.T, want int, args ...string) (stdout, stderr string) {
+// execute runs the command line and checks its exit code.
+func execute(t *testing.T, want int, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	if code := cli.Main(args, &out, &errs, &plugin{}); code != want {
@@ -51,7 +51,7 @@ func TestRender(t *testing.T) {
 		"delayed.yaml": {delayed, "--mongo-image", "embedded", "--namespace", "load", "--image", "registry.example/floodgate:1"},
 	} {
 		t.Run(golden, func(t *testing.T) {
-			got, _ := command(t, 0, append([]string{"kubernetes", "render"}, args...)...)
+			got, _ := execute(t, 0, append([]string{"kubernetes", "render"}, args...)...)
 			path := filepath.Join("testdata", golden)
 			if *update {
 				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
@@ -71,7 +71,7 @@ func TestRender(t *testing.T) {
 
 // The role has exactly the verbs that are used.
 func TestRole(t *testing.T) {
-	text, _ := command(t, 0, "kubernetes", "render", "--role")
+	text, _ := execute(t, 0, "kubernetes", "render", "--role")
 	var role rbacv1.Role
 	if text != cluster.Role || yaml.UnmarshalStrict([]byte(text), &role) != nil || role.Name != "floodgate" {
 		t.Errorf("the role is\n%s", text)
@@ -86,7 +86,7 @@ func TestRole(t *testing.T) {
 	if strings.Join(got, "; ") != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	command(t, 2, "kubernetes", "render", "--role", "report")
+	execute(t, 2, "kubernetes", "render", "--role", "report")
 }
 
 // Mistakes are found before anything connects.
@@ -102,7 +102,7 @@ func TestMistakes(t *testing.T) {
 		"--env kind: want kubernetes, together with --clean":                       {"doctor", "--clean", "--env", "kind"},
 		"this command does not run in a cluster":                                   {"gate", "selftest", "--env", "kubernetes"},
 	} {
-		if _, stderr := command(t, 2, args...); !strings.Contains(stderr, want) {
+		if _, stderr := execute(t, 2, args...); !strings.Contains(stderr, want) {
 			t.Errorf("%q: %s, want %q", args, stderr, want)
 		}
 	}
@@ -111,7 +111,7 @@ func TestMistakes(t *testing.T) {
 // Every help text of the plugin fits a screen and begins with examples.
 func TestHelp(t *testing.T) {
 	for _, name := range []string{"image", "kubernetes", "kubernetes render", "run"} {
-		text, _ := command(t, 0, append(strings.Fields(name), "--help")...)
+		text, _ := execute(t, 0, append(strings.Fields(name), "--help")...)
 		if n := strings.Count(text, "\n"); n > 44 || !strings.HasPrefix(text, "  floodgate") {
 			t.Errorf("%s: %d lines\n%s", name, n, text)
 		}

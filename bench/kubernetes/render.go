@@ -106,12 +106,9 @@ func (o renderOptions) render(w io.Writer, s *scenarios.Scenario) error {
 
 // manifest returns a Job without the fields that only the cluster sets.
 func manifest(job *batchv1.Job) any {
-	return struct {
-		APIVersion string          `json:"apiVersion"`
-		Kind       string          `json:"kind"`
-		Metadata   map[string]any  `json:"metadata"`
-		Spec       batchv1.JobSpec `json:"spec"`
-	}{job.APIVersion, job.Kind, map[string]any{
-		"generateName": job.GenerateName, "namespace": job.Namespace, "labels": job.Labels, "annotations": job.Annotations,
-	}, job.Spec}
+	metadata := map[string]any{"generateName": job.GenerateName, "namespace": job.Namespace, "labels": job.Labels}
+	if job.Annotations != nil {
+		metadata["annotations"] = job.Annotations
+	}
+	return map[string]any{"apiVersion": job.APIVersion, "kind": job.Kind, "metadata": metadata, "spec": job.Spec}
 }
