@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/httpstream"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/remotecommand"
@@ -42,6 +43,11 @@ type fakeCluster struct {
 	// streams serves the container to which the harness attaches.
 	streams func(ctx context.Context, pod, container string, s remotecommand.StreamOptions) error
 
+	// watched is closed when pods are watched: unlike a real one, this cluster loses changes
+	// between a list and a watch.
+	watched chan struct{}
+	pods    sync.WaitGroup
+
 	mu    sync.Mutex
 	count int
 	jobs  []*batchv1.Job
@@ -49,8 +55,14 @@ type fakeCluster struct {
 }
 
 func newFake(t *testing.T) *fakeCluster {
-	f := &fakeCluster{Clientset: fake.NewClientset(), t: t, shape: func(string, *corev1.Pod) {}}
+	f := &fakeCluster{Clientset: fake.NewClientset(), t: t, shape: func(string, *corev1.Pod) {}, watched: make(chan struct{})}
 	f.PrependReactor("create", "jobs", f.createJob)
+	var once sync.Once
+	f.PrependWatchReactor("pods", func(a clienttesting.Action) (bool, watch.Interface, error) {
+		w, err := f.Tracker().Watch(a.GetResource(), a.GetNamespace())
+		once.Do(func() { close(f.watched) })
+		return true, w, err
+	})
 	return f
 }
 
@@ -76,9 +88,12 @@ func (f *fakeCluster) createJob(a clienttesting.Action) (bool, runtime.Object, e
 			}
 		})
 		f.shape(job.Labels[labelRole], p)
-		if err := f.Tracker().Add(p); err != nil {
-			f.t.Error(err)
-		}
+		f.pods.Go(func() {
+			<-f.watched
+			if err := f.Tracker().Add(p); err != nil {
+				f.t.Error(err)
+			}
+		})
 	}
 	return false, nil, nil
 }
@@ -126,6 +141,7 @@ func (f *fakeCluster) connect(t *testing.T) *Cluster {
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
+		f.pods.Wait()
 		f.nothingLeft(t)
 	})
 	return c
