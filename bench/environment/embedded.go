@@ -285,16 +285,22 @@ func (c *helper) proxy(ctx context.Context, args []string) error {
 	if err := c.flags(proxyName).Parse(args); err != nil {
 		return err
 	}
-	return c.serveProxy(ctx, "127.0.0.1:0")
+	return c.serveProxy(ctx, "127.0.0.1:0", false)
 }
 
-// serveProxy serves the database proxy on an address.
-func (c *helper) serveProxy(ctx context.Context, addr string) error {
+// serveProxy serves the database proxy on an address. remote means that the parent is not on
+// this machine.
+func (c *helper) serveProxy(ctx context.Context, addr string, remote bool) error {
 	p, err := dbproxy.Serve(ctx, addr, dbproxy.Target{})
 	if err != nil {
 		return err
 	}
 	defer p.Close()
+	if remote {
+		if err := child.Greeted(c.stdin); err != nil {
+			return nil
+		}
+	}
 	return c.serve(ctx, child.Ready{Addr: p.Addr(), Version: "floodgate database proxy"}, nil, func(line []byte) (any, error) {
 		var r proxyRequest
 		if err := json.Unmarshal(line, &r); err != nil {

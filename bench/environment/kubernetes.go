@@ -258,7 +258,7 @@ func (c *helper) proxyContainer(ctx context.Context, args []string) error {
 	if err := errors.Join(c.flags(proxyName).Parse(args), mainOfContainer()); err != nil {
 		return err
 	}
-	return c.serveProxy(ctx, everywhere(mongoPort))
+	return c.serveProxy(ctx, everywhere(mongoPort), true)
 }
 
 // Heartbeats of the harness on the standard input of an anchor: one each HeartbeatInterval.

@@ -64,6 +64,9 @@ type answer struct {
 // same pod. A [Remote] calls it on stdin and stdout. It ends with stdin and returns the exit
 // code.
 func Main(stdin io.Reader, stdout, stderr io.Writer) int {
+	if err := child.Greeted(stdin); err != nil {
+		return 0 // it is not needed
+	}
 	var s *Sampler
 	err := child.Serve(stdin, stdout, child.Ready{Version: "floodgate probe"}, nil, func(line []byte) (any, error) {
 		var c call

@@ -136,5 +136,5 @@ func FuzzMain(f *testing.F) {
 	for _, seed := range []string{`{"do":"count"}`, `{"do":"start","target":{},"options":{},"mark":"A=b"}`, "\n", `{"do":1}`, `null`} {
 		f.Add(seed)
 	}
-	f.Fuzz(func(_ *testing.T, lines string) { probe.Main(strings.NewReader(lines), io.Discard, io.Discard) })
+	f.Fuzz(func(_ *testing.T, lines string) { probe.Main(strings.NewReader("\n"+lines), io.Discard, io.Discard) })
 }

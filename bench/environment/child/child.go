@@ -125,7 +125,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	return connect(ctx, o.Name, log, c)
 }
 
-// Connect waits until the helper of a connection is ready. If the helper or ctx ends first,
+// Connect waits until the helper of a connection is ready, which must begin with [Greeted]. If the helper or ctx ends first,
 // the helper is killed, and the error quotes the end of the file log, which may not exist.
 func Connect(ctx context.Context, name, log string, c Connection) (*Process, error) {
 	return connect(ctx, name, func() string { return Tail(log) }, c)
@@ -134,6 +134,9 @@ func Connect(ctx context.Context, name, log string, c Connection) (*Process, err
 func connect(ctx context.Context, name string, log func() string, c Connection) (*Process, error) {
 	p := &Process{name: name, log: log, process: c, replies: make(chan reply), done: make(chan struct{})}
 	go p.wait()
+	if _, ok := c.(local); !ok {
+		go func() { _, _ = c.Input().Write([]byte("\n")) }() // see Greeted; the error is that of the connection
+	}
 	ready := make(chan error, 1)
 	go p.read(ready)
 	var err error

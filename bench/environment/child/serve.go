@@ -9,6 +9,13 @@ import (
 	"floodgate/bench/procjson"
 )
 
+// Greeted waits until a parent that is not on this machine has connected, because what a
+// helper writes before is lost. The error is io.EOF if the input ends first.
+func Greeted(stdin io.Reader) error {
+	_, err := io.ReadFull(stdin, make([]byte, 1))
+	return err
+}
+
 // Serve runs the helper's side. It sends ready, and answers requests with handle, which
 // may be nil if there are none; its answer, if not nil, is that of [Process.Ask]. It returns nil when the parent closes stdin, and an
 // error when done is closed.
