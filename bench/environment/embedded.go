@@ -297,8 +297,8 @@ func (c *helper) serveProxy(ctx context.Context, addr string, remote bool) error
 	}
 	defer p.Close()
 	if remote {
-		if err := child.Greeted(c.stdin); err != nil {
-			return nil
+		if child.Greeted(c.stdin) != nil {
+			return nil // the parent ended first
 		}
 	}
 	return c.serve(ctx, child.Ready{Addr: p.Addr(), Version: "floodgate database proxy"}, nil, func(line []byte) (any, error) {

@@ -20,7 +20,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -46,8 +45,9 @@ type tenant struct {
 	client    kubernetes.Interface // of the administrator
 	namespace string
 	program   string
-	config    string // kubeconfig of the user
-	root      string // folder of runs
+	config    string        // kubeconfig of the user
+	root      string        // folder of runs
+	ended     chan struct{} // closed when the command of begin has ended; nil before begin
 }
 
 // newTenant makes a namespace for a test, or skips it without a cluster. change changes the
@@ -163,6 +163,19 @@ func (w *tenant) exit(cmd *exec.Cmd, out *bytes.Buffer, want ...int) string {
 	return out.String()
 }
 
+// begin starts a command.
+func (w *tenant) begin(cmd *exec.Cmd) {
+	w.t.Helper()
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.ended = make(chan struct{})
+	go func() {
+		defer close(w.ended)
+		_ = cmd.Wait()
+	}()
+}
+
 // stored returns the trials of the only run.
 func (w *tenant) stored() *results.Run {
 	w.t.Helper()
@@ -182,6 +195,7 @@ func (w *tenant) await(within time.Duration, what string, done func([]batchv1.Jo
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
+	ended := w.ended
 	for {
 		jobs, err1 := w.client.BatchV1().Jobs(w.namespace).List(ctx, metav1.ListOptions{})
 		pods, err2 := w.client.CoreV1().Pods(w.namespace).List(ctx, metav1.ListOptions{})
@@ -196,14 +210,15 @@ func (w *tenant) await(within time.Duration, what string, done func([]batchv1.Jo
 		if err := errors.Join(err1, err2); err != nil {
 			w.t.Fatalf("%s: %v", what, err)
 		}
-		var changed watch.Event
 		select {
-		case changed = <-jobEvents.ResultChan():
-		case changed = <-podEvents.ResultChan():
+		case <-jobEvents.ResultChan():
+		case <-podEvents.ResultChan():
+		case <-ended:
+			ended = nil // once
 		}
 		jobEvents.Stop()
 		podEvents.Stop()
-		if changed.Type == "" && ctx.Err() != nil {
+		if ctx.Err() != nil {
 			text, _ := json.Marshal([]any{jobs.Items, pods.Items})
 			w.t.Fatalf("%s: not within %v: %s", what, within, text)
 		}
@@ -223,6 +238,11 @@ func (w *tenant) sutRuns(n int) string {
 	w.t.Helper()
 	seen, name := map[string]bool{}, ""
 	w.await(bound, "a pod of a SUT", func(_ []batchv1.Job, pods []corev1.Pod) bool {
+		select {
+		case <-w.ended:
+			w.t.Fatal("the command ended")
+		default:
+		}
 		for _, p := range pods {
 			if p.Labels["floodgate/role"] == "sut" && p.Status.Phase == corev1.PodRunning && p.DeletionTimestamp == nil {
 				seen[p.Name], name = true, p.Name
@@ -234,7 +254,7 @@ func (w *tenant) sutRuns(n int) string {
 }
 
 // slow is a level whose trials take seconds.
-const slow = "upstream: {latency: {kind: constant, value: 50ms}}\nlevels: [{items: 60}]\n"
+const slow = "upstream: {latency: {distribution: constant, value: 50ms}}\nlevels: [{items: 60}]\n"
 
 // The built-in scenario has the claims that it has elsewhere, its documents are complete,
 // and nothing is left in the cluster.
@@ -277,18 +297,36 @@ func TestDelayedDatabase(t *testing.T) {
 	w.nothingLeft()
 }
 
+// The hosts of a trial are the pods of one Job, and nothing is lost between them.
+func TestHosts(t *testing.T) {
+	w := newTenant(t, nil)
+	cmd, out := w.run(w.scenario("upstream: {latency: {distribution: constant, value: 20ms}}\nsut: {hosts: 3}\nlevels: [{items: 60}]\n"))
+	w.exit(cmd, out, 0, 3)
+	for _, trial := range w.stored().Trials {
+		if trial.Outcome != results.OutcomeOK || len(trial.Hosts) != 3 || trial.Documents.Found != 60 || trial.Documents.Lost != 0 {
+			t.Errorf("trial %d: %s %s, %d hosts, documents %+v", trial.Index, trial.Outcome, trial.Reason, len(trial.Hosts), trial.Documents)
+			continue
+		}
+		t.Logf("trial %d: makespan %v, skew %v ± %v", trial.Index, trial.Makespan, trial.Fleet.Skew, trial.Fleet.Uncertainty)
+		for _, h := range trial.Hosts {
+			if h.Container == nil || h.Container.Node == "" || h.Descriptors.Peak == 0 {
+				t.Errorf("trial %d, host %d: %+v", trial.Index, h.Index, h)
+			}
+		}
+	}
+	w.nothingLeft()
+}
+
 // The cluster removes everything after kill -9, and the run is continued.
 func TestKilled(t *testing.T) {
 	w := newTenant(t, nil)
 	cmd, out := w.run(w.scenario(slow))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	w.begin(cmd)
 	w.sutRuns(2)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait()
+	<-w.ended
 	w.nothingLeft()
 	cmd, out = w.command("run", "--resume", "latest", "--out", w.root)
 	w.exit(cmd, out, 0, 3)
@@ -302,14 +340,12 @@ func TestKilled(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	w := newTenant(t, nil)
 	cmd, out := w.run(w.scenario(slow))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	w.begin(cmd)
 	w.sutRuns(1)
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait()
+	<-w.ended
 	if code := cmd.ProcessState.ExitCode(); code != 4 || !strings.Contains(out.String(), "resume with: floodgate run --resume") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
@@ -320,14 +356,12 @@ func TestInterrupted(t *testing.T) {
 func TestPodDeleted(t *testing.T) {
 	w := newTenant(t, nil)
 	cmd, out := w.run(w.scenario(slow))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	w.begin(cmd)
 	name := w.sutRuns(2)
 	if err := w.client.CoreV1().Pods(w.namespace).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait()
+	<-w.ended
 	if code := cmd.ProcessState.ExitCode(); code != 0 && code != 3 {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
@@ -434,9 +468,7 @@ func TestAPIServerAway(t *testing.T) {
 	w := newTenant(t, nil)
 	pid := part(t, "apiserver")
 	cmd, out := w.run(w.scenario(slow))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	w.begin(cmd)
 	w.sutRuns(2)
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -445,7 +477,7 @@ func TestAPIServerAway(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait()
+	<-w.ended
 	if code := cmd.ProcessState.ExitCode(); code != 0 && code != 3 {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}

@@ -64,7 +64,7 @@ type answer struct {
 // same pod. A [Remote] calls it on stdin and stdout. It ends with stdin and returns the exit
 // code.
 func Main(stdin io.Reader, stdout, stderr io.Writer) int {
-	if err := child.Greeted(stdin); err != nil {
+	if child.Greeted(stdin) != nil {
 		return 0 // it is not needed
 	}
 	var s *Sampler
