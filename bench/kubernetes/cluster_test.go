@@ -126,7 +126,7 @@ func (w *tenant) command(args ...string) (*exec.Cmd, *bytes.Buffer) {
 	cmd := exec.CommandContext(ctx, w.program, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 30 * time.Second
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+w.config)
+	cmd.Env, cmd.Dir = append(os.Environ(), "KUBECONFIG="+w.config), w.root // not in the repository, whose revision is that of the run
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	return cmd, &out
@@ -320,15 +320,15 @@ func TestHosts(t *testing.T) {
 // The cluster removes everything after kill -9, and the run is continued.
 func TestKilled(t *testing.T) {
 	w := newTenant(t, nil)
-	cmd, out := w.run(w.scenario(slow))
-	w.begin(cmd)
+	killed, _ := w.run(w.scenario(slow))
+	w.begin(killed)
 	w.sutRuns(2)
-	if err := cmd.Process.Kill(); err != nil {
+	if err := killed.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	<-w.ended
 	w.nothingLeft()
-	cmd, out = w.command("run", "--resume", "latest", "--out", w.root)
+	cmd, out := w.command("run", "--resume", "latest", "--out", w.root)
 	w.exit(cmd, out, 0, 3)
 	if n := len(w.stored().Trials); n != 12 {
 		t.Errorf("%d trials", n)
@@ -498,7 +498,7 @@ func TestDoctorClean(t *testing.T) {
 	if _, err := w.client.BatchV1().Jobs(w.namespace).Create(t.Context(), job, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	other, err := w.client.BatchV1().Jobs(w.namespace).Create(t.Context(), &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "other"}, Spec: job.Spec}, metav1.CreateOptions{})
+	other, err := w.client.BatchV1().Jobs(w.namespace).Create(t.Context(), &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "other", Labels: map[string]string{"app": "other"}}, Spec: job.Spec}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -232,7 +232,7 @@ func (c *Cluster) explain(job *batchv1.Job, s *state, err error) error {
 		err = fmt.Errorf("%w; events:\n  %s", err, strings.Join(seen[max(0, len(seen)-maxEvents):], "\n  "))
 	}
 	if s != nil {
-		if _, ended := s.ending(mainContainer); ended {
+		if _, ended := s.ending(); ended {
 			if text := strings.TrimSpace(string(c.log(s.pod.Name, mainContainer))); text != "" {
 				err = fmt.Errorf("%w; the end of its log:\n%s", err, text[max(0, len(text)-logTail):])
 			}

@@ -71,11 +71,11 @@ func TestEnding(t *testing.T) {
 		{"being deleted", state{pod: pod(deleted)}, ending{-1, "pod floodgate-sut-x-0-y on node node1 was deleted", true}},
 		{"gone", state{pod: pod(), gone: true}, ending{-1, "pod floodgate-sut-x-0-y on node node1 was deleted", true}},
 	} {
-		if got, ended := test.s.ending(mainContainer); !ended || got != test.want {
+		if got, ended := test.s.ending(); !ended || got != test.want {
 			t.Errorf("%s: %+v, %v; want %+v", test.name, got, ended, test.want)
 		}
 	}
-	if got, ended := (&state{pod: pod()}).ending(mainContainer); ended {
+	if got, ended := (&state{pod: pod()}).ending(); ended {
 		t.Errorf("a running pod ended: %+v", got)
 	}
 }

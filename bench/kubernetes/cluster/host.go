@@ -56,7 +56,7 @@ func (c *Cluster) Launch(ctx context.Context, h sut.Host, args []string) (sut.La
 	if err != nil { // which ends the trial of the others, too
 		err = errors.Join(err, c.disband(h.Trial, f))
 		if s != nil {
-			if e, ended := s.ending(mainContainer); ended && e.lost {
+			if e, ended := s.ending(); ended && e.lost {
 				return nil, &sut.LostError{Reason: err.Error()}
 			}
 		}

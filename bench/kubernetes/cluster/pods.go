@@ -113,7 +113,7 @@ func (t *tracker) await(ctx context.Context, at place, done func(*state) (bool, 
 func (t *tracker) awaitEnd(ctx context.Context, at place) (e ending, err error) {
 	_, err = t.await(ctx, at, func(s *state) (ended bool, _ error) {
 		if s != nil {
-			e, ended = s.ending(mainContainer)
+			e, ended = s.ending()
 		}
 		return ended, nil
 	})
@@ -136,7 +136,7 @@ func running(s *state, ready bool) (bool, error) {
 	if s == nil {
 		return false, nil
 	}
-	if e, ended := s.ending(mainContainer); ended {
+	if e, ended := s.ending(); ended {
 		return true, fmt.Errorf("pod %s ended before it was ready: %w", s.pod.Name, e.err())
 	}
 	started := 0
@@ -179,8 +179,8 @@ type ending struct {
 
 func (e ending) err() error { return errors.New(e.text) }
 
-// ending returns how a container ended; ended is false while it runs.
-func (s *state) ending(container string) (e ending, ended bool) {
+// ending returns how the main container ended; ended is false while it runs.
+func (s *state) ending() (e ending, ended bool) {
 	pod, name := s.pod, s.pod.Name
 	if p := pod.Status; p.Reason != "" && p.Phase == corev1.PodFailed {
 		text := strings.TrimSuffix(fmt.Sprintf("pod %s on node %s: %s: %s", name, pod.Spec.NodeName, p.Reason, p.Message), ": ")
@@ -195,21 +195,21 @@ func (s *state) ending(container string) (e ending, ended bool) {
 		return ending{-1, fmt.Sprintf("pod %s on node %s was deleted", name, pod.Spec.NodeName), true}, true
 	}
 	for _, c := range pod.Status.ContainerStatuses {
-		if t := c.State.Terminated; t != nil && c.Name == container {
-			return terminated(pod, container, t), true
+		if t := c.State.Terminated; t != nil && c.Name == mainContainer {
+			return terminated(pod, t), true
 		}
 	}
 	return ending{}, false
 }
 
-// terminated returns how a container ended by itself, or by its limit of memory.
-func terminated(pod *corev1.Pod, container string, t *corev1.ContainerStateTerminated) ending {
+// terminated returns how the main container ended by itself, or by its limit of memory.
+func terminated(pod *corev1.Pod, t *corev1.ContainerStateTerminated) ending {
 	e := ending{code: int(t.ExitCode), text: fmt.Sprintf("exit status %d", t.ExitCode)}
 	switch {
 	case t.Reason == "OOMKilled":
 		limit := ""
 		for _, c := range pod.Spec.Containers {
-			if q, ok := c.Resources.Limits[corev1.ResourceMemory]; ok && c.Name == container {
+			if q, ok := c.Resources.Limits[corev1.ResourceMemory]; ok && c.Name == mainContainer {
 				limit = " of " + q.String()
 			}
 		}
