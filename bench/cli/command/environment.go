@@ -362,7 +362,8 @@ func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, 
 		if c.Name != "database" {
 			continue
 		}
-		if f.MongoImage = c.Image; strings.HasPrefix(c.Image, container.RoleMongo.Repository()+":") {
+		ours := begun.Kind == environment.Kubernetes && strings.HasPrefix(begun.Database, "FerretDB") // in the image of everything else
+		if f.MongoImage = c.Image; ours || strings.HasPrefix(c.Image, container.RoleMongo.Repository()+":") {
 			f.MongoImage = environment.OwnImage
 		}
 	}
