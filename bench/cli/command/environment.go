@@ -50,7 +50,7 @@ type EnvironmentFlags struct {
 // Register registers the flags.
 func (f *EnvironmentFlags) Register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.keepData, "keep-data", false, "keep the embedded database's folder")
-	flags.StringVar(&f.Kind, "env", auto, "environment `kind`, such as auto, embedded or containers")
+	flags.StringVar(&f.Kind, "env", auto, "environment `kind`: see run")
 	if f.Kubernetes != nil {
 		f.Kubernetes.Register(flags)
 	}
