@@ -75,6 +75,6 @@ func TestExampleModule(t *testing.T) {
 	var judged, complaints bytes.Buffer
 	code := cli.Main([]string{"gate", "bench", file, file}, &judged, &complaints, nil)
 	if code != verdict.ExitPassed || !strings.Contains(judged.String(), "p99-sec: lower is better") {
-		t.Errorf("exit code %d\n%s%s", code, &judged, &complaints, nil)
+		t.Errorf("exit code %d\n%s%s", code, &judged, &complaints)
 	}
 }
