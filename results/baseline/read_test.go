@@ -43,7 +43,7 @@ func TestMistakes(t *testing.T) {
 		{`scenario: "report"`, `scenario: "../x"`, `b.yaml:6:11: scenario: must be letters`},
 		{`hash: "`, `hash: "x`, "hash: must be 64 hexadecimal digits"},
 		{`recorded: "2026-11-22"`, `recorded: "22.11.2026"`, "recorded: must be a day such as 2026-11-22"},
-		{`kind: "embedded"`, `kind: "moon"`, `environment.kind: must be embedded, containers or external (got "moon")`},
+		{`kind: "embedded"`, `kind: "moon"`, `environment.kind: must be embedded, containers, external or kubernetes (got "moon")`},
 		{"  cores: 2\n", "", "machine.cores: missing; it must be a whole number"},
 		{"cores: 2", "cores: 0", "machine.cores: must be at least 1 (got 0)"},
 		{"cores: 2\n", "cores: 2\n  gomaxprocs: -1\n", "machine.gomaxprocs: must be at least 1 (got -1)"},
