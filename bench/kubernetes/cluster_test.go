@@ -18,7 +18,10 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -34,7 +37,7 @@ import (
 // FLOODGATE_KUBERNETES is the program, whose image is on the nodes.
 
 // bound is how long a test waits for what has to happen.
-const bound = 4 * time.Minute
+const bound = 10 * time.Minute
 
 // left is how long objects may be left after a run, however it ended.
 const left = time.Minute
@@ -352,32 +355,102 @@ func TestInterrupted(t *testing.T) {
 	w.nothingLeft()
 }
 
-// A trial whose pod is deleted does not count, and is run again.
-func TestPodDeleted(t *testing.T) {
-	w := newTenant(t, nil)
-	cmd, out := w.run(w.scenario(slow))
-	w.begin(cmd)
-	name := w.sutRuns(2)
-	if err := w.client.CoreV1().Pods(w.namespace).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
-		t.Fatal(err)
+// A trial whose pod the cluster takes away does not count, and is run again.
+func TestPodTaken(t *testing.T) {
+	for name, take := range map[string]func(t *testing.T, w *tenant, pod string){
+		"deleted": func(t *testing.T, w *tenant, pod string) {
+			if err := w.client.CoreV1().Pods(w.namespace).Delete(t.Context(), pod, metav1.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"evicted": func(t *testing.T, w *tenant, pod string) {
+			eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod, Namespace: w.namespace}}
+			if err := w.client.PolicyV1().Evictions(w.namespace).Evict(t.Context(), eviction); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"preempted": func(t *testing.T, w *tenant, pod string) { w.preempt(pod) },
+		"node lost": func(t *testing.T, w *tenant, pod string) {
+			kubelet := part(t, "kubelet")
+			if err := syscall.Kill(kubelet, syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			defer syscall.Kill(kubelet, syscall.SIGCONT)
+			w.taken(pod)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "node lost" {
+				part(t, "kubelet")
+			}
+			w := newTenant(t, nil)
+			// With requests for CPUs, a pod of higher priority takes the place of a SUT.
+			cmd, out := w.run(w.scenario("sut: {container: true, cpus: 0.2}\n" + slow))
+			w.begin(cmd)
+			pod := w.sutRuns(2)
+			take(t, w, pod)
+			<-w.ended
+			if code := cmd.ProcessState.ExitCode(); code != 0 && code != 3 {
+				t.Fatalf("exit code %d\n%s", code, out)
+			}
+			run := w.stored()
+			found := false
+			for _, trial := range run.Trials {
+				if trial.Outcome != results.OutcomeOK {
+					t.Errorf("trial %d: %s %s", trial.Index, trial.Outcome, trial.Reason)
+				}
+				text, _ := json.Marshal(trial)
+				found = found || strings.Contains(string(text), pod)
+			}
+			if len(run.Trials) != 12 || !found {
+				t.Errorf("%d trials, of which none mentions the loss of %s\n%s", len(run.Trials), pod, out)
+			}
+			w.nothingLeft()
+		})
 	}
-	<-w.ended
-	if code := cmd.ProcessState.ExitCode(); code != 0 && code != 3 {
-		t.Fatalf("exit code %d\n%s", code, out)
+}
+
+// taken waits until the cluster has given up a pod.
+func (w *tenant) taken(pod string) {
+	w.t.Helper()
+	w.await(bound, "the loss of "+pod, func(_ []batchv1.Job, pods []corev1.Pod) bool {
+		return !slices.ContainsFunc(pods, func(p corev1.Pod) bool { return p.Name == pod && p.DeletionTimestamp == nil })
+	})
+}
+
+// preempt has a pod of higher priority take the place of another.
+func (w *tenant) preempt(pod string) {
+	w.t.Helper()
+	nodes, err := w.client.CoreV1().Nodes().List(w.t.Context(), metav1.ListOptions{})
+	if err != nil || len(nodes.Items) != 1 {
+		w.t.Fatalf("%d nodes, %v", len(nodes.Items), err)
 	}
-	run := w.stored()
-	found := false
-	for _, trial := range run.Trials {
-		if trial.Outcome != results.OutcomeOK {
-			t.Errorf("trial %d: %s %s", trial.Index, trial.Outcome, trial.Reason)
+	cpus := nodes.Items[0].Status.Allocatable.Cpu().DeepCopy()
+	cpus.Sub(resource.MustParse("100m")) // less than a SUT requests is left
+	class, err := w.client.SchedulingV1().PriorityClasses().Create(w.t.Context(), &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{GenerateName: "floodgate-test-"}, Value: 1000}, metav1.CreateOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() {
+		if err := w.client.SchedulingV1().PriorityClasses().Delete(context.Background(), class.Name, metav1.DeleteOptions{}); err != nil {
+			w.t.Error(err)
 		}
-		text, _ := json.Marshal(trial)
-		found = found || strings.Contains(string(text), name)
+	}()
+	// Its image does not exist: it only takes the place.
+	_, err = w.client.CoreV1().Pods(w.namespace).Create(w.t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "preemptor"}, Spec: corev1.PodSpec{
+		PriorityClassName: class.Name, SecurityContext: &corev1.PodSecurityContext{RunAsNonRoot: new(true), RunAsUser: new(int64(65532)), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
+		Containers: []corev1.Container{{
+			Name: "main", Image: "floodgate.local/none:1", Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: cpus}},
+			SecurityContext: &corev1.SecurityContext{AllowPrivilegeEscalation: new(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},
+		}},
+	}}, metav1.CreateOptions{})
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	if !found {
-		t.Errorf("no trial mentions the loss of %s\n%s", name, out)
+	w.taken(pod)
+	if err := w.client.CoreV1().Pods(w.namespace).Delete(w.t.Context(), "preemptor", metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}); err != nil {
+		w.t.Fatal(err)
 	}
-	w.nothingLeft()
 }
 
 // A SUT that needs more memory than its limit has crashed.

@@ -42,7 +42,8 @@ type host struct {
 	probed, ended bool
 }
 
-// endTimeout bounds the wait for the end of a pod whose streams have ended.
+// endTimeout bounds the wait for the end of a pod whose streams have ended, and for the
+// end of the streams of a pod that was lost.
 const endTimeout = 10 * time.Second
 
 // Launch starts the SUT of a trial, or of one of its hosts, in a pod. The hosts of a trial,
@@ -65,7 +66,16 @@ func (c *Cluster) Launch(ctx context.Context, h sut.Host, args []string) (sut.La
 	p := &host{cluster: c, trial: h.Trial, fleet: f, at: place{f.job.Name, h.Index}, pod: s.pod.Name, record: describe(roleSUT, s.pod, h.Limits)}
 	p.record.Node = s.pod.Spec.NodeName
 	p.attachment = c.attach(p.pod, mainContainer, true, true)
+	c.wg.Go(p.follow)
 	return p, nil
+}
+
+// follow ends the streams of a pod that the cluster has given up. A node that is lost
+// holds them open.
+func (p *host) follow() {
+	if e, err := p.cluster.pods.awaitEnd(p.ctx, p.at); err == nil && e.lost && pause(p.ctx, endTimeout) {
+		p.cancel()
+	}
 }
 
 // join returns the Job of a trial, which its first host creates.

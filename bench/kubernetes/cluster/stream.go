@@ -93,6 +93,7 @@ type attachment struct {
 	stdin  *io.PipeWriter
 	stdout *io.PipeReader
 	stderr *io.PipeReader
+	ctx    context.Context // ends with the streams
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // why the connection broke, when done is closed; nil means that the container ended
@@ -112,7 +113,7 @@ func (c *Cluster) attach(pod, container string, output, errs bool) *attachment {
 	if errs {
 		streams.Stderr = complaints
 	}
-	a := &attachment{stdin: stdin, stdout: stdout, stderr: stderr, cancel: cancel, done: make(chan struct{})}
+	a := &attachment{stdin: stdin, stdout: stdout, stderr: stderr, ctx: ctx, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(a.done)
 		defer cancel()
