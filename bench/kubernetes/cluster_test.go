@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,7 +35,9 @@ import (
 )
 
 // The tests of this file need a cluster: .ci/cluster exec makes one, and CI has kind.
-// FLOODGATE_KUBERNETES is the program, whose image is on the nodes.
+// FLOODGATE_KUBERNETES is the program, whose image is on the nodes. Each has a namespace of
+// its own and mostly waits, so that they run beside each other unless one stops a part of
+// the cluster.
 
 // bound is how long a test waits for what has to happen.
 const bound = 10 * time.Minute
@@ -262,6 +265,7 @@ const slow = "upstream: {latency: {distribution: constant, value: 50ms}}\nlevels
 // The built-in scenario has the claims that it has elsewhere, its documents are complete,
 // and nothing is left in the cluster.
 func TestReport(t *testing.T) {
+	t.Parallel()
 	w := newTenant(t, nil)
 	cmd, out := w.run("report", "--quick")
 	text := w.exit(cmd, out, 0, 3) // what a noisy machine leaves open is no failure
@@ -289,6 +293,7 @@ func TestReport(t *testing.T) {
 
 // A database that answers late is behind a proxy in a pod.
 func TestDelayedDatabase(t *testing.T) {
+	t.Parallel()
 	w := newTenant(t, nil)
 	cmd, out := w.run(w.scenario("database: {latency: 20ms}\nlevels: [{items: 20}]\n"))
 	w.exit(cmd, out, 0, 3)
@@ -302,6 +307,7 @@ func TestDelayedDatabase(t *testing.T) {
 
 // The hosts of a trial are the pods of one Job, and nothing is lost between them.
 func TestHosts(t *testing.T) {
+	t.Parallel()
 	w := newTenant(t, nil)
 	cmd, out := w.run(w.scenario("upstream: {latency: {distribution: constant, value: 20ms}}\nsut: {hosts: 3}\nlevels: [{items: 60}]\n"))
 	w.exit(cmd, out, 0, 3)
@@ -322,6 +328,7 @@ func TestHosts(t *testing.T) {
 
 // The cluster removes everything after kill -9, and the run is continued.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	w := newTenant(t, nil)
 	killed, _ := w.run(w.scenario(slow))
 	w.begin(killed)
@@ -341,6 +348,7 @@ func TestKilled(t *testing.T) {
 
 // Ctrl-C ends a run that can be continued.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	w := newTenant(t, nil)
 	cmd, out := w.run(w.scenario(slow))
 	w.begin(cmd)
@@ -357,30 +365,38 @@ func TestInterrupted(t *testing.T) {
 
 // A trial whose pod the cluster takes away does not count, and is run again.
 func TestPodTaken(t *testing.T) {
-	for name, take := range map[string]func(t *testing.T, w *tenant, pod string){
-		"deleted": func(t *testing.T, w *tenant, pod string) {
+	for _, test := range []struct {
+		name   string
+		alone  bool   // other tests would notice
+		reason string // that the record has; empty means the name of the pod
+		take   func(t *testing.T, w *tenant, pod string)
+	}{
+		{"deleted", false, "", func(t *testing.T, w *tenant, pod string) {
 			if err := w.client.CoreV1().Pods(w.namespace).Delete(t.Context(), pod, metav1.DeleteOptions{}); err != nil {
 				t.Fatal(err)
 			}
-		},
-		"evicted": func(t *testing.T, w *tenant, pod string) {
+		}},
+		{"evicted", false, "", func(t *testing.T, w *tenant, pod string) {
 			eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: pod, Namespace: w.namespace}}
 			if err := w.client.PolicyV1().Evictions(w.namespace).Evict(t.Context(), eviction); err != nil {
 				t.Fatal(err)
 			}
-		},
-		"preempted": func(t *testing.T, w *tenant, pod string) { w.preempt(pod) },
-		"node lost": func(t *testing.T, w *tenant, pod string) {
+		}},
+		{"preempted", true, "", func(_ *testing.T, w *tenant, pod string) { w.preempt(pod) }},
+		{"node lost", true, "DeletionByTaintManager", func(t *testing.T, w *tenant, pod string) { // the servers are lost as well
 			kubelet := part(t, "kubelet")
 			if err := syscall.Kill(kubelet, syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
 			defer syscall.Kill(kubelet, syscall.SIGCONT)
 			w.taken(pod)
-		},
+		}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			if name == "node lost" {
+		t.Run(test.name, func(t *testing.T) {
+			if !test.alone {
+				t.Parallel()
+			}
+			if test.name == "node lost" {
 				part(t, "kubelet")
 			}
 			w := newTenant(t, nil)
@@ -388,7 +404,7 @@ func TestPodTaken(t *testing.T) {
 			cmd, out := w.run(w.scenario("sut: {container: true, cpus: 0.2}\n" + slow))
 			w.begin(cmd)
 			pod := w.sutRuns(2)
-			take(t, w, pod)
+			test.take(t, w, pod)
 			<-w.ended
 			if code := cmd.ProcessState.ExitCode(); code != 0 && code != 3 {
 				t.Fatalf("exit code %d\n%s", code, out)
@@ -400,10 +416,10 @@ func TestPodTaken(t *testing.T) {
 					t.Errorf("trial %d: %s %s", trial.Index, trial.Outcome, trial.Reason)
 				}
 				text, _ := json.Marshal(trial)
-				found = found || strings.Contains(string(text), pod)
+				found = found || strings.Contains(string(text), cmp.Or(test.reason, pod))
 			}
 			if len(run.Trials) != 12 || !found {
-				t.Errorf("%d trials, of which none mentions the loss of %s\n%s", len(run.Trials), pod, out)
+				t.Errorf("%d trials, and the loss of %s is mentioned: %v\n%s", len(run.Trials), pod, found, out)
 			}
 			w.nothingLeft()
 		})
@@ -427,6 +443,15 @@ func (w *tenant) preempt(pod string) {
 	}
 	cpus := nodes.Items[0].Status.Allocatable.Cpu().DeepCopy()
 	cpus.Sub(resource.MustParse("100m")) // less than a SUT requests is left
+	others, err := w.client.CoreV1().Pods("").List(w.t.Context(), metav1.ListOptions{FieldSelector: "metadata.namespace!=" + w.namespace})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, other := range others.Items {
+		for _, c := range other.Spec.Containers {
+			cpus.Sub(*c.Resources.Requests.Cpu())
+		}
+	}
 	class, err := w.client.SchedulingV1().PriorityClasses().Create(w.t.Context(), &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{GenerateName: "floodgate-test-"}, Value: 1000}, metav1.CreateOptions{})
 	if err != nil {
 		w.t.Fatal(err)
@@ -455,6 +480,7 @@ func (w *tenant) preempt(pod string) {
 
 // A SUT that needs more memory than its limit has crashed.
 func TestOutOfMemory(t *testing.T) {
+	t.Parallel()
 	w := newTenant(t, nil)
 	cmd, out := w.run(w.scenario("upstream: {body: {min_records: 3000, max_records: 3000}}\nsut: {container: true, memory: 24MiB}\nlevels: [{items: 400}]\n"))
 	_ = cmd.Run()
@@ -497,6 +523,7 @@ func TestRefused(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			w := newTenant(t, test.change)
 			cmd, out := w.run(append([]string{w.scenario(test.fields)}, test.args...)...)
 			text := w.exit(cmd, out, 4)
@@ -564,6 +591,7 @@ func TestAPIServerAway(t *testing.T) {
 
 // Dead runs are removed from the cluster on request.
 func TestDoctorClean(t *testing.T) {
+	t.Parallel()
 	w := newTenant(t, nil)
 	m := cluster.Manifests{Run: "20261101-080000.000-000001", Namespace: w.namespace, Image: "floodgate.local/none:1"}
 	job := m.Anchor()
