@@ -312,7 +312,8 @@ func TestHosts(t *testing.T) {
 	cmd, out := w.run(w.scenario("upstream: {latency: {distribution: constant, value: 20ms}}\nsut: {hosts: 3}\nlevels: [{items: 60}]\n"))
 	w.exit(cmd, out, 0, 3)
 	for _, trial := range w.stored().Trials {
-		if trial.Outcome != results.OutcomeOK || len(trial.Hosts) != 3 || trial.Documents.Found != 60 || trial.Documents.Lost != 0 {
+		late := trial.Outcome == results.OutcomeInvalid && strings.Contains(trial.Reason, "the hosts started") // on a busy machine
+		if trial.Outcome != results.OutcomeOK && !late || len(trial.Hosts) != 3 || trial.Documents.Found != 60 || trial.Documents.Lost != 0 {
 			t.Errorf("trial %d: %s %s, %d hosts, documents %+v", trial.Index, trial.Outcome, trial.Reason, len(trial.Hosts), trial.Documents)
 			continue
 		}
@@ -368,7 +369,7 @@ func TestPodTaken(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		alone  bool   // other tests would notice
-		reason string // that the record has; empty means the name of the pod
+		reason string // that the record or the output has; empty means the name of the pod
 		take   func(t *testing.T, w *tenant, pod string)
 	}{
 		{"deleted", false, "", func(t *testing.T, w *tenant, pod string) {
@@ -383,7 +384,7 @@ func TestPodTaken(t *testing.T) {
 			}
 		}},
 		{"preempted", true, "", func(_ *testing.T, w *tenant, pod string) { w.preempt(pod) }},
-		{"node lost", true, "DeletionByTaintManager", func(t *testing.T, w *tenant, pod string) { // the servers are lost as well
+		{"node lost", true, "ended: pod ", func(t *testing.T, w *tenant, pod string) { // the servers are lost as well
 			kubelet := part(t, "kubelet")
 			if err := syscall.Kill(kubelet, syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
@@ -406,17 +407,22 @@ func TestPodTaken(t *testing.T) {
 			pod := w.sutRuns(2)
 			test.take(t, w, pod)
 			<-w.ended
-			if code := cmd.ProcessState.ExitCode(); code != 0 && code != 3 {
-				t.Fatalf("exit code %d\n%s", code, out)
-			}
 			run := w.stored()
-			found := false
+			lost := cmp.Or(test.reason, pod)
+			found, missing := strings.Contains(out.String(), lost), 0
 			for _, trial := range run.Trials {
 				if trial.Outcome != results.OutcomeOK {
+					missing++
+				}
+				// The node may be lost before the SUT could say that it is ready, which looks like its own fault.
+				if trial.Outcome != results.OutcomeOK && (test.name != "node lost" || !trial.NotReady) {
 					t.Errorf("trial %d: %s %s", trial.Index, trial.Outcome, trial.Reason)
 				}
 				text, _ := json.Marshal(trial)
-				found = found || strings.Contains(string(text), cmp.Or(test.reason, pod))
+				found = found || strings.Contains(string(text), lost)
+			}
+			if code := cmd.ProcessState.ExitCode(); code != 0 && code != 3 && (code != 4 || missing == 0) {
+				t.Errorf("exit code %d\n%s", code, out)
 			}
 			if len(run.Trials) != 12 || !found {
 				t.Errorf("%d trials, and the loss of %s is mentioned: %v\n%s", len(run.Trials), pod, found, out)
