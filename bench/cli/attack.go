@@ -37,15 +37,15 @@ import (
 
 // attackOptions are the flags of "attack".
 type attackOptions struct {
-	rate    float64
-	from    int // generators
-	over    time.Duration
-	timeout time.Duration
-	headers []string
-	allowed []string
-	nofile  int
-	format  string
-	root    string
+	rate       float64
+	generators int
+	over       time.Duration
+	timeout    time.Duration
+	headers    []string
+	allowed    []string
+	nofile     int
+	format     string
+	root       string
 }
 
 func newAttack(stdout io.Writer) *cobra.Command {
@@ -79,7 +79,7 @@ Exit codes: 0 load or neither; 1 leak or both; 3 inconclusive; 4 not measured.`,
 // flags are those that make a scenario.
 func (o *attackOptions) flags(flags *pflag.FlagSet) {
 	flags.Float64Var(&o.rate, "rate", 50, "`requests` a second")
-	flags.IntVar(&o.from, "generators", 1, "`number` of processes that share the requests, for rates that\none cannot send in time")
+	flags.IntVar(&o.generators, "generators", 1, "`number` of processes that share the requests, for rates that\none cannot send in time")
 	flags.DurationVar(&o.over, "for", 30*time.Second, "`duration` of the load")
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "`timeout` of a request")
 	flags.StringArrayVarP(&o.headers, "header", "H", nil, "`header` \"Name: value\" (repeatable)")
@@ -336,8 +336,8 @@ func (o attackOptions) source(cmd *cobra.Command, args []string) ([]byte, error)
 	service := yaml.MapSlice{{Key: "requests", Value: []yaml.MapSlice{request}},
 		{Key: "arrivals", Value: yaml.MapSlice{{Key: "rate", Value: number(o.rate)}}},
 		{Key: "duration", Value: o.over.String()}, {Key: "timeout", Value: o.timeout.String()}}
-	if o.from != 1 {
-		service = append(service, yaml.MapItem{Key: "generators", Value: o.from})
+	if o.generators != 1 {
+		service = append(service, yaml.MapItem{Key: "generators", Value: o.generators})
 	}
 	if u.Scheme == "https" {
 		service = append(service, yaml.MapItem{Key: "tls", Value: yaml.MapSlice{}})

@@ -68,7 +68,7 @@ func TestAttackIsJudgedAsItsRecord(t *testing.T) {
 			leak.Undecided, 4, "not measured invalid: too slow"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := attackOptions{rate: 100, over: 10 * time.Second, timeout: time.Second, nofile: 256, root: t.TempDir()}
+			o := attackOptions{rate: 100, over: 10 * time.Second, timeout: time.Second, nofile: 256, generators: 1, root: t.TempDir()}
 			s, err := o.scenario(newAttack(io.Discard), []string{"GET", "http://127.0.0.1:8080/"})
 			if err != nil {
 				t.Fatal(err)

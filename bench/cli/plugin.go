@@ -54,7 +54,7 @@ func findPlugin() (string, error) {
 	}
 	path, err := exec.LookPath(plugin)
 	if err != nil {
-		return "", fmt.Errorf("--env kubernetes, image and kubernetes need the program %s, which is neither beside this program nor on PATH; build it beside this one with: CGO_ENABLED=0 go build -C bench/kubernetes -o ../../%s .", plugin, name)
+		return "", fmt.Errorf("--env kubernetes, image and kubernetes need the program %s, which is neither beside this program nor on PATH; run CGO_ENABLED=0 go build -C bench/kubernetes -o ../../%s . to build it beside this one", plugin, name)
 	}
 	return path, nil
 }

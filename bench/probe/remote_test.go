@@ -28,7 +28,7 @@ func (b beside) Input() io.WriteCloser { return b.Conn }
 func (b beside) Output() io.ReadCloser { return b.Conn }
 func (b beside) Done() <-chan struct{} { return b.done }
 func (b beside) State() string         { return "exit status 0" }
-func (b beside) Kill()                 { b.Conn.Close() }
+func (b beside) Kill()                 { b.Close() }
 
 // dialProbe starts a probe that is reached by a connection.
 func dialProbe(t *testing.T) *child.Process {

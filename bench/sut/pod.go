@@ -87,7 +87,7 @@ func (p *Process) Probe(ctx context.Context, t probe.Target, o probe.Options) (r
 	if !ok {
 		return nil, false, nil
 	}
-	r, err = l.Launched.Probe(ctx, t, o)
+	r, err = l.Probe(ctx, t, o)
 	return r, true, err
 }
 

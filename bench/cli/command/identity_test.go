@@ -7,6 +7,7 @@ import (
 
 	"floodgate/bench/internal/repotest"
 	"floodgate/results"
+	"floodgate/results/revision"
 	"floodgate/scenarios"
 )
 
@@ -20,7 +21,8 @@ func TestTheRevisionOfTheProgramUnderTestIsRecorded(t *testing.T) {
 	s := &scenarios.Scenario{}
 	s.SUT.Command = command
 	Identify(t.Context(), &h, s)
-	if want := (results.SUT{Repository: "service", Revision: head}); h.SUT == nil || *h.SUT != want {
+	toolchain, cLibrary := revision.Built(command)
+	if want := (results.SUT{Repository: "service", Revision: head, Toolchain: toolchain, CLibrary: cLibrary}); h.SUT == nil || *h.SUT != want {
 		t.Errorf("%+v, want %+v", h.SUT, want)
 	}
 	if h.Fingerprint.GOMAXPROCS < 1 || h.Fingerprint.Revision == head {

@@ -231,7 +231,7 @@ func (p *Process) readReady(lines *procjson.Lines) error {
 // PID returns the ID of the process, or zero if it is not on this machine.
 func (p *Process) PID() int {
 	if l, ok := p.process.(local); ok {
-		return l.Process.PID()
+		return l.PID()
 	}
 	return 0
 }

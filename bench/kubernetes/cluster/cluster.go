@@ -134,7 +134,7 @@ func (c *Cluster) owner(ctx context.Context) (Manifests, error) {
 	if c.anchor != nil {
 		select {
 		case <-c.anchor.ended:
-			c.options.Note("the anchor of the run ended, and the cluster removes what it owned: " + c.anchor.how)
+			c.options.Note("the anchor of the run ended, and the cluster removes its pods: " + c.anchor.how)
 			_ = c.anchor.close()
 			c.anchor = nil
 		default:
