@@ -112,6 +112,7 @@ version: 1
 name: podded
 title: A trial in a pod
 items: {kind: phone-numbers}
+upstream: {latency: {distribution: constant, value: 100ms}} # time for the probe
 sut: {container: true, cpus: 0.5, memory: 64MiB}
 variants: [{strategy: bounded, limit: 4}]
 levels: [{items: 12}]
