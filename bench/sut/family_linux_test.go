@@ -35,6 +35,7 @@ func hold(addr string) int {
 	if err != nil || p.AwaitReady(context.Background(), scenarios.Ready{}, addr, new(net.Dialer).DialContext, nil) != nil {
 		return 1
 	}
+	defer p.Kill() // a reference, without which the collector would close its pipes
 	fmt.Println("ready")
 	for {
 		_ = syscall.Pause() // until killed
@@ -100,6 +101,7 @@ func serveFamily(addr, behavior string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	defer listener.Close() // without a reference, the collector would close it
 	if behavior == "workers" {
 		file, err := listener.(*net.TCPListener).File()
 		if err != nil {
