@@ -82,11 +82,14 @@ func (p *Process) Descendants() []Descendant { return descendants(p.PID(), p.pro
 func (p *Process) Serving(port uint16) (serving Descendant, others []Descendant) {
 	serving = Descendant{Relative: probe.Relative{PID: p.PID()}}
 	serving.Listening = listening(p.PID())
-	all := p.Descendants()
-	if len(all) == 0 {
-		return serving, nil
+	listeners := p.listeners(serving, port)
+	// A process that starts a program has, for a moment, a child with its own sockets.
+	for range looks - 1 {
+		again := p.listeners(serving, port)
+		listeners = slices.DeleteFunc(listeners, func(d Descendant) bool {
+			return !slices.ContainsFunc(again, func(e Descendant) bool { return e.PID == d.PID })
+		})
 	}
-	listeners := slices.DeleteFunc(append([]Descendant{serving}, all...), func(d Descendant) bool { return !d.ListensOn(port) })
 	// Of a parent and a child with the same socket, the child serves.
 	i := slices.IndexFunc(listeners, func(d Descendant) bool {
 		return !slices.ContainsFunc(listeners, func(child Descendant) bool { return child.Parent == d.PID })
@@ -100,6 +103,14 @@ func (p *Process) Serving(port uint16) (serving Descendant, others []Descendant)
 		e.serving = open(serving.PID, e.mark)
 	}
 	return serving, slices.Delete(listeners, i, i+1)
+}
+
+// looks is how often a process must be seen to listen.
+const looks = 3
+
+// listeners returns those of the started process and its descendants that listen on a port.
+func (p *Process) listeners(started Descendant, port uint16) []Descendant {
+	return slices.DeleteFunc(append([]Descendant{started}, p.Descendants()...), func(d Descendant) bool { return !d.ListensOn(port) })
 }
 
 // release releases the handle of the descendant that serves, if there is one.
