@@ -20,7 +20,7 @@ import (
 
 // transport connects to pods through the API server.
 type transport interface {
-	// attach copies the standard streams of a container until it ends, which is no error,
+	// attach copies the standard streams of a container until it ends, which is not an error,
 	// or until the connection breaks. A nil writer is not attached.
 	attach(ctx context.Context, pod, container string, s remotecommand.StreamOptions) error
 	// forward returns a connection on which streams to ports of a pod can be opened.
