@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,6 +14,47 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// A benchmark whose database or upstream ended does not pass.
+func TestServerEnds(t *testing.T) {
+	for i := range 2 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			cmd := again(t, "start", nil)
+			stdin, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewReader(stdout)
+			if _, err := lines.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+			servers := children(t, cmd.Process.Pid)
+			if len(servers) != 2 {
+				t.Fatalf("%d children, want upstream and database", len(servers))
+			}
+			if err := unix.PidfdSendSignal(servers[i], unix.SIGKILL, nil, 0); err != nil {
+				t.Fatal(err)
+			}
+			awaitEnd(t, servers[i])
+			_ = stdin.Close()
+			said, err := io.ReadAll(lines)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cmd.Wait() == nil || strings.Count(string(said), "does not count: ") != 1 {
+				t.Errorf("exit code %d, %s", cmd.ProcessState.ExitCode(), said)
+			}
+			t.Logf("%s", said)
+		})
+	}
+}
 
 // Servers and their files do not outlive a test binary that is killed.
 func TestKilledTestBinaryLeavesNothing(t *testing.T) {

@@ -36,8 +36,8 @@ func kindOf(value string) (string, error) {
 // its sub-benchmarks: it takes about a second.
 //
 // The upstream answers at once until [environment.Environment.ConfigureUpstream] sets
-// its profile. Where a server cannot be started, or the test binary does not call
-// [Main], the benchmark fails.
+// its profile. Where a server cannot be started or ends during the benchmark, or the
+// test binary does not call [Main], the benchmark fails.
 func Start(tb testing.TB) *environment.Environment {
 	tb.Helper()
 	if os.Getenv(mainVariable) != self() {
@@ -53,7 +53,11 @@ func Start(tb testing.TB) *environment.Environment {
 	if err != nil {
 		tb.Fatalf("harness: %v", errors.Join(err, disconnect(o)))
 	}
+	_, ended := env.Watch(ctx)
 	tb.Cleanup(func() {
+		for _, end := range ended() {
+			tb.Errorf("harness: a server ended, so that what was measured does not count: %s", end)
+		}
 		if err := errors.Join(env.Close(), disconnect(o)); err != nil {
 			tb.Errorf("harness: %v", err)
 		}
