@@ -26,6 +26,6 @@ func ExampleRun() {
 	fmt.Printf("%s\n", title[bytes.LastIndex(title, []byte(">"))+1:])
 	fmt.Println("charts:", bytes.Count(page.Bytes(), []byte("<svg")), "scripts:", bytes.Count(page.Bytes(), []byte("<script")))
 	// Output:
-	// report: A report over phone numbers – passed
+	// report: A report over phone numbers – passed: 4 of 4 claims as expected
 	// charts: 12 scripts: 0
 }

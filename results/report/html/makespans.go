@@ -83,15 +83,15 @@ func (p *pictures) claimed() (lines []chart.Reference) {
 
 func wholePercent(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }
 
-// makespans draws the makespans by variant against the swept factor, and those of
-// every trial at the largest level.
+// makespans draws the makespans by variant against the swept factor, and the efficiency
+// of every trial at the largest level.
 func (p *pictures) makespans() (section, error) {
 	s := section{ID: "makespan", Title: "Makespan", Detail: "From the first item started to the last one finished."}
 	for _, sw := range p.sweeps() {
 		if len(sw.at) > 1 {
 			p.makespanLines(&s.Figures, sw)
 		}
-		p.makespanRows(&s.Figures, sw.last())
+		p.trialRows(&s.Figures, sw.last())
 	}
 	return s, nil
 }
@@ -124,26 +124,40 @@ func (p *pictures) makespanLines(to *[]picture, sw sweep) {
 	}
 }
 
-func (p *pictures) makespanRows(to *[]picture, l scenarios.Level) {
-	c := chart.Rows{Title: p.titled("Every trial", l.Name), Text: "One dot per trial, a diamond at the median.", Value: nanoseconds("makespan")}
-	f := picture{Half: true, Detail: "dot: a trial; diamond: the median; line: the ideal makespan", Head: []string{"variant", "block", "makespan", "ideal"}}
+// trialRows draws every trial: its efficiency, because the trials of a variant have
+// different ideal makespans, or its makespan if no ideal is known.
+func (p *pictures) trialRows(to *[]picture, l scenarios.Level) {
+	c := chart.Rows{
+		Title: p.titled("Efficiency of every trial", l.Name), Text: "One dot per trial, a diamond at the median.",
+		Value:      chart.Axis{Label: "ideal makespan ÷ makespan", Format: wholePercent, Include: []float64{0, 1}},
+		References: []chart.Reference{{At: 1, Label: "ideal"}},
+	}
+	value := func(t *results.Trial) float64 { return float64(t.Ideal) / float64(t.Makespan) }
+	middle, words := func(r *summary.Row) *float64 { return r.Efficiency }, text.Percent
+	if !slices.ContainsFunc(p.verdict.Table.Rows, func(r summary.Row) bool { return r.Level == l.Name && r.Efficiency != nil }) {
+		c.Title, c.Value, c.References = p.titled("Every trial", l.Name), nanoseconds("makespan"), nil
+		value = func(t *results.Trial) float64 { return float64(t.Makespan) }
+		middle = func(r *summary.Row) *float64 { return new(float64(*r.Makespan)) }
+		words = func(ns float64) string { return text.Duration(time.Duration(ns)) }
+	}
+	f := picture{Half: true, Detail: "dot: a trial; diamond: the median", Head: []string{"variant", "block", "makespan", "ideal"}}
 	for _, v := range p.index.Scenario.Variants {
 		r := p.row(v.Name, l.Name)
-		if r == nil || r.Makespan == nil {
+		if r == nil || r.Makespan == nil || middle(r) == nil {
 			continue
 		}
-		row := chart.Row{Name: v.Name, Color: p.color(v.Name), Text: content.PartialMark(*r, text.Duration(*r.Makespan))}
-		row.Middle = &chart.Mark{At: float64(*r.Makespan), Text: v.Name + ": median " + text.Duration(*r.Makespan)}
+		median := words(*middle(r))
+		row := chart.Row{Name: v.Name, Color: p.color(v.Name), Text: content.PartialMark(*r, median)}
+		row.Middle = &chart.Mark{At: *middle(r), Text: v.Name + ": median " + median}
 		for _, t := range p.index.Trials(v.Name, l.Name) {
-			if t.Outcome != results.OutcomeOK {
+			if t.Outcome != results.OutcomeOK || value(t) <= 0 {
 				continue
 			}
 			ideal := text.None
 			if t.Ideal > 0 {
 				ideal = text.Duration(t.Ideal)
-				row.Bound = &chart.Mark{At: float64(t.Ideal), Text: v.Name + ": ideal " + ideal}
 			}
-			row.Points = append(row.Points, chart.Mark{At: float64(t.Makespan), Text: fmt.Sprintf("%s, block %d: %s%s", v.Name, t.Block, text.Duration(t.Makespan), content.FailedItems(t))})
+			row.Points = append(row.Points, chart.Mark{At: value(t), Text: fmt.Sprintf("%s, block %d: %s%s", v.Name, t.Block, words(value(t)), content.FailedItems(t))})
 			f.Rows = append(f.Rows, []string{v.Name, fmt.Sprint(t.Block), text.Duration(t.Makespan) + content.FailedItems(t), ideal})
 		}
 		c.Rows = append(c.Rows, row)

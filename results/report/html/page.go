@@ -38,12 +38,15 @@ type page struct {
 	// Word is the verdict, Tone the class of its color, Detail the reason.
 	Word, Detail, Exit string
 	Tone               verdict.Tone
+	Plain              []plainClaim
 	Notes              []string
 	Confidence         string
 	Claims, Thresholds []judgedItem
 	Sections           []section
+	Missing            string // why there are no pictures of something
 	Tables             []levelTable
 	TablesNote         string
+	Terms              string // explains those of the tables
 	Text               string // as on a terminal
 	Facts              []fact
 	Reproduce          []string
@@ -65,6 +68,12 @@ type picture struct {
 	Head          []string
 	Rows          [][]string
 	Half          bool // two of them stand beside each other
+}
+
+// plainClaim is the decision on a claim in one sentence.
+type plainClaim struct {
+	Mark, Sentence string
+	Tone           verdict.Tone
 }
 
 type fact struct{ Name, Text string }

@@ -37,7 +37,8 @@ func Run(w io.Writer, run *results.Run, v *claims.Outcome, o Options) error {
 		return fail(err)
 	}
 	p := &content.Run{Record: run, Outcome: v}
-	pg := page{Title: content.Title(v), Sections: sections, Run: v.Run, Exit: fmt.Sprint(v.Exit)}
+	pg := page{Title: content.Title(v), Run: v.Run, Exit: fmt.Sprint(v.Exit), Terms: terms}
+	pg.place(sections)
 	pg.judged(p)
 	pg.tables(p)
 	pg.facts(p)
@@ -48,6 +49,25 @@ func Run(w io.Writer, run *results.Run, v *claims.Outcome, o Options) error {
 		return fail(err)
 	}
 	return nil
+}
+
+// terms explains those of the tables to readers who see such a report for the first time.
+const terms = "p50 and p99: the time that half of them, and 99 of 100, did not exceed. " +
+	"FDs are file descriptors, the open files and connections of a process: beyond its limit (nofile), the system refuses more with “too many open files”."
+
+// place adds the sections with pictures, and one sentence for all of the others.
+func (pg *page) place(sections []section) {
+	var missing []string
+	for _, s := range sections {
+		if len(s.Figures) > 0 {
+			pg.Sections = append(pg.Sections, s)
+			continue
+		}
+		missing = append(missing, s.Title+" ("+strings.TrimSuffix(strings.ToLower(s.None[:1])+s.None[1:], ".")+")")
+	}
+	if missing != nil {
+		pg.Missing = "Without a picture: " + strings.Join(missing, "; ") + "."
+	}
 }
 
 // judgedItem is a claim or a threshold on the page.
@@ -69,7 +89,7 @@ type judgedPoint struct {
 
 // judged sets the verdict, claims and thresholds of the page.
 func (pg *page) judged(p *content.Run) {
-	pg.Word, pg.Tone, pg.Detail = string(p.Outcome.Decision), p.Outcome.Decision.Tone(), content.Tally(p.Outcome)
+	pg.Word, pg.Tone = string(p.Outcome.Decision)+": "+content.Tally(p.Outcome), p.Outcome.Decision.Tone()
 	pg.Confidence = fmt.Sprintf("%g %%", 100*p.Outcome.Confidence)
 	if p.Outcome.Recorded < p.Outcome.Planned {
 		pg.Notes = append(pg.Notes, fmt.Sprintf("The run is not finished: it has %s.", p.Trials()))
@@ -80,6 +100,7 @@ func (pg *page) judged(p *content.Run) {
 		item := judgedItem{Mark: c.Verdict().Mark(), Tone: c.Verdict().Tone(), Decision: c.Decision, Beside: content.Expectation(c), ID: c.ID, Detail: "“" + c.Statement + "”", Notes: c.Notes}
 		item.points(p, content.Condense(c.Evidence), content.Statement, &left)
 		pg.Claims = append(pg.Claims, item)
+		pg.Plain = append(pg.Plain, plainClaim{item.Mark, content.Plain(c), item.Tone})
 	}
 	for _, t := range p.Outcome.Thresholds {
 		item := judgedItem{Mark: t.Verdict().Mark(), Tone: t.Verdict().Tone(), Decision: t.Decision, Detail: content.Rule(t.Threshold), Notes: t.Notes}

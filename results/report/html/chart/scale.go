@@ -167,7 +167,7 @@ func shortest(v float64) string {
 	if a := math.Abs(v); a >= 1e-4 && a < 1e7 {
 		text = strconv.FormatFloat(v, 'f', -1, 64)
 	}
-	if a := math.Abs(v); a >= 10_000 && a < 1e7 && v == math.Trunc(v) {
+	if a := math.Abs(v); a >= 1000 && a < 1e7 && v == math.Trunc(v) {
 		text = text[:len(text)-3] + "," + text[len(text)-3:]
 		if a >= 1e6 {
 			text = text[:len(text)-7] + "," + text[len(text)-7:]
