@@ -190,35 +190,3 @@ func TestLevelNumber(t *testing.T) {
 		}
 	}
 }
-
-func TestQuickened(t *testing.T) {
-	s := parse(t, least+`
-levels: [{items: [20, 50], upstream.latency.median: [5ms, 20ms]}]
-quick: {levels: [{items: [2, 20]}], blocks: 7, variants: [sequential]}
-claims:
-  - {id: left-out, statement: about a variant that quick leaves out, reduction: {of: [bounded-10], reference: sequential, at_least: 60%}}
-  - {id: all, statement: about all, documents: {}}
-  - {id: grows, statement: grows, descriptors: {grows: [sequential]}}
-  - {id: still, statement: "does not vary with quick", descriptors: {grows: [sequential], with: upstream.latency.median}}
-`)
-	q := s.Quickened()
-	if q.Blocks != 7 || len(q.Variants) != 1 || q.Variants[0].Name != "sequential" {
-		t.Errorf("quickened to %d blocks of %v", q.Blocks, q.Variants)
-	}
-	if diff := cmp.Diff([]string{"items=2", "items=20"}, names(expand(t, q))); diff != "" {
-		t.Error(diff)
-	}
-	var left []string
-	for _, c := range q.Claims {
-		left = append(left, c.ID)
-	}
-	if diff := cmp.Diff([]string{"all", "grows"}, left); diff != "" {
-		t.Error(diff)
-	}
-	if len(s.Claims) != 4 || len(s.Variants) != 2 || s.Quick == nil {
-		t.Error("the scenario itself changed")
-	}
-	if again := q.Quickened(); again != q {
-		t.Error("quickened twice")
-	}
-}

@@ -30,7 +30,7 @@ import (
 // runOptions are the flags of "run".
 type runOptions struct {
 	command.Notes
-	quick          bool
+	subset         command.SubsetFlags
 	resume, root   string
 	shardFlag      string
 	shard          scenarios.Shard // zero means all hosts
@@ -52,10 +52,9 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 		Example: `  floodgate run                   # the built-in scenario report
   floodgate run --quick mine.yaml # the quick version of your own
   floodgate run --resume latest   # continue an interrupted run
-  floodgate run --shard 2/5       # on the second of five machines; see merge`,
+  floodgate run --variants sequential,bounded-10 --blocks 20`,
 		Long: `Runs each scenario, judges its claims and thresholds, and stores the run. The
 exit code is that of the worst verdict. --env selects upstream and database:
-
   auto        containers if they can run here, else embedded, with the reason
   embedded    processes of this program
   containers  Docker: this program and MongoDB, on ports of 127.0.0.1
@@ -91,16 +90,18 @@ exit code is that of the worst verdict. --env selects upstream and database:
 	}
 	flags := cmd.Flags()
 	o.environment.Register(flags)
-	flags.BoolVar(&o.quick, "quick", false, "the scenario's quick version")
+	o.subset.Register(flags)
 	o.Flag(flags)
-	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for a service's results in vegeta's format")
-	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics, or a port")
+	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` of a service's results for vegeta")
+	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics")
 	flags.StringVar(&o.resume, "resume", "", "continue the interrupted run `ID`")
 	flags.StringVar(&o.shardFlag, "shard", "", "run only shard `I/N` of a fleet; see merge")
 	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	command.RunFormats.Flag(flags, &o.format)
 	flags.StringVar(&o.idFile, "id-file", "", "`file` for the run's ID, written at once")
-	cmd.MarkFlagsMutuallyExclusive("resume", "quick")
+	for _, name := range o.subset.Names() {
+		cmd.MarkFlagsMutuallyExclusive("resume", name)
+	}
 	cmd.MarkFlagsMutuallyExclusive("resume", "save-vegeta")
 	cmd.MarkFlagsMutuallyExclusive("resume", "shard")
 	return cmd
@@ -149,7 +150,7 @@ func writeID(file, id string) error {
 
 // runAll runs the scenarios sequentially. It loads all of them first.
 func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
-	all, err := command.LoadScenarios(names, o.quick, os.LookupEnv)
+	all, err := o.subset.Load(cmd, names, os.LookupEnv, o.Note)
 	if err != nil {
 		return err
 	}
@@ -216,7 +217,7 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 		return command.NotMeasured(err)
 	}
 	defer env.Close()
-	header, err := experiment.Header(s, o.quick, env.Describe(), time.Now())
+	header, err := experiment.Header(s, o.subset.Quick(), env.Describe(), time.Now())
 	if err != nil {
 		return command.Usage(err)
 	}

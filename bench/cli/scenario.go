@@ -18,7 +18,7 @@ import (
 	"floodgate/scenarios"
 )
 
-func newScenario(stdout io.Writer) *cobra.Command {
+func newScenario(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scenario",
 		Short: "Look at scenarios before running them",
@@ -29,13 +29,13 @@ func newScenario(stdout io.Writer) *cobra.Command {
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	var quick bool
+	var subset command.SubsetFlags
 	dryRun := &cobra.Command{
 		Use:     "dry-run [SCENARIO…]",
 		Short:   "Print the trials, their duration and predicted descriptors",
 		Example: "  floodgate scenario dry-run mine.yaml\n  floodgate scenario dry-run --quick report",
-		RunE: func(_ *cobra.Command, names []string) error {
-			all, err := command.LoadScenarios(names, quick, nil)
+		RunE: func(cmd *cobra.Command, names []string) error {
+			all, err := subset.Load(cmd, names, nil, func(words string) { fmt.Fprintln(stderr, words) })
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func newScenario(stdout io.Writer) *cobra.Command {
 			return nil
 		},
 	}
-	dryRun.Flags().BoolVar(&quick, "quick", false, "the scenario's quick version")
+	subset.Register(dryRun.Flags())
 	cmd.AddCommand(
 		&cobra.Command{
 			Use: "list", Short: "List the built-in scenarios", Example: "  floodgate scenario list", Args: command.NoArgs,

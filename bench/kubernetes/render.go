@@ -64,7 +64,7 @@ prints the Role that --env kubernetes needs in its namespace instead.`,
 			if len(names) == 0 {
 				names = []string{command.DefaultScenario}
 			}
-			all, err := command.LoadScenarios(names, false, os.LookupEnv)
+			all, err := command.LoadScenarios(names, os.LookupEnv)
 			if err != nil {
 				return err
 			}

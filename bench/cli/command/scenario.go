@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/scenarios"
 )
@@ -76,8 +79,63 @@ func IsPath(name string) bool {
 	return strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 }
 
+// SubsetFlags select what of a scenario runs.
+type SubsetFlags struct {
+	quick bool
+	part  scenarios.Subset
+}
+
+// Register registers --quick, --variants, --level and --blocks.
+func (f *SubsetFlags) Register(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.quick, "quick", false, "the scenario's quick version")
+	flags.StringSliceVar(&f.part.Variants, "variants", nil, "only these variants, by `name`")
+	flags.StringArrayVar(&f.part.Levels, "level", nil, "only this level, by `name` (repeatable)")
+	flags.IntVar(&f.part.Blocks, "blocks", 0, "other `number` of blocks")
+}
+
+// Names of the flags.
+func (*SubsetFlags) Names() []string { return []string{"quick", "variants", "level", "blocks"} }
+
+// Quick reports whether the quick version is selected.
+func (f *SubsetFlags) Quick() bool { return f.quick }
+
+// Load loads the named scenarios, or the default one, as LoadScenarios does, and returns
+// what is selected of them. It notes which claims are left out.
+func (f *SubsetFlags) Load(cmd *cobra.Command, names []string, environment Lookup, note func(string)) ([]*scenarios.Scenario, error) {
+	all, err := LoadScenarios(names, environment)
+	if err != nil {
+		return nil, err
+	}
+	if cmd.Flags().Changed("blocks") && f.part.Blocks == 0 {
+		return nil, Usage(fmt.Errorf("--blocks must be at least %d (got 0)", scenarios.MinBlocks))
+	}
+	for i, s := range all {
+		part := s
+		if f.quick {
+			part = s.Quickened()
+			if s.Quick == nil {
+				note(s.Name + " has no quick version: this is its first and last level, with the least number of blocks")
+			}
+		}
+		if part, err = part.Subset(f.part); err != nil {
+			return nil, Usage(fmt.Errorf("scenario %s: %w", s.Name, err))
+		}
+		var claims []string
+		for _, c := range s.Claims {
+			if !slices.ContainsFunc(part.Claims, func(kept scenarios.Claim) bool { return kept.ID == c.ID }) {
+				claims = append(claims, c.ID)
+			}
+		}
+		if claims != nil {
+			note(fmt.Sprintf("%s: this part cannot decide the claims %s, which are left out", s.Name, strings.Join(claims, ", ")))
+		}
+		all[i] = part
+	}
+	return all, nil
+}
+
 // LoadScenarios loads the named scenarios, or the default one, as LoadScenario does.
-func LoadScenarios(names []string, quick bool, environment Lookup) ([]*scenarios.Scenario, error) {
+func LoadScenarios(names []string, environment Lookup) ([]*scenarios.Scenario, error) {
 	if len(names) == 0 {
 		names = []string{DefaultScenario}
 	}
@@ -86,9 +144,6 @@ func LoadScenarios(names []string, quick bool, environment Lookup) ([]*scenarios
 		s, err := LoadScenario(name, environment)
 		if err != nil {
 			return nil, Usage(err)
-		}
-		if quick {
-			s = s.Quickened()
 		}
 		all = append(all, s)
 	}

@@ -118,7 +118,7 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 // restricted returns the scenario that both sides run. For a scenario with a command but
 // without sut.build, it determines the package that go builds.
 func (o *diffOptions) restricted(ctx context.Context, v *verdicts.Outcome, dir string, args []string) (*scenarios.Scenario, error) {
-	all, err := command.LoadScenarios(args, false, os.LookupEnv)
+	all, err := command.LoadScenarios(args, os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}

@@ -147,7 +147,7 @@ func (o limitOptions) prepare(name string) (*scenarios.Scenario, search.LimitBou
 	if err := command.LimitFormats.Check(o.format); err != nil {
 		return nil, none, err
 	}
-	all, err := command.LoadScenarios([]string{name}, false, os.LookupEnv)
+	all, err := command.LoadScenarios([]string{name}, os.LookupEnv)
 	if err != nil {
 		return nil, none, err
 	}

@@ -111,7 +111,7 @@ func (o *rateOptions) prepare(name string) (*scenarios.Scenario, search.RateBoun
 	if err := command.RateFormats.Check(o.format); err != nil {
 		return nil, none, err
 	}
-	all, err := command.LoadScenarios([]string{name}, false, os.LookupEnv)
+	all, err := command.LoadScenarios([]string{name}, os.LookupEnv)
 	if err != nil {
 		return nil, none, err
 	}
