@@ -3,7 +3,7 @@ GOLANGCI_VERSION := v2.15.0
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test test-containers test-kubernetes race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench ratios oracle lint fmt golden build build-kubernetes clean
+.PHONY: help run quick test test-containers test-kubernetes race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench ratios oracle lint fmt golden build build-kubernetes release clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,5 +103,8 @@ build: ## the command as one static binary: ./floodgate
 build-kubernetes: ## the command with --env kubernetes: ./floodgate-kubernetes, which ./floodgate finds
 	CGO_ENABLED=0 $(GO) build -C bench/kubernetes -o ../../floodgate-kubernetes .
 
+release: ## what a release consists of, for five platforms, in dist/ (several minutes)
+	$(GO) run ./bench/release dist
+
 clean: ## remove what was built and the stored runs
-	rm -rf floodgate floodgate-kubernetes results/runs
+	rm -rf floodgate floodgate-kubernetes dist results/runs

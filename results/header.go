@@ -162,14 +162,14 @@ func TakeFingerprint(ctx context.Context) Fingerprint {
 	if v, err := host.KernelVersionWithContext(ctx); err == nil && v != "" {
 		f.Kernel = v
 	}
-	f.Revision, f.Modified = ownRevision(ctx)
+	f.Revision, f.Modified = OwnRevision(ctx)
 	return f
 }
 
-// ownRevision returns the revision stamped into the binary. If there is none, as
+// OwnRevision returns the revision stamped into the binary. If there is none, as
 // with `go run`, it returns that of the working directory, provided that this is
 // a checkout of this module.
-func ownRevision(ctx context.Context) (rev string, modified bool) {
+func OwnRevision(ctx context.Context) (rev string, modified bool) {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			switch s.Key {

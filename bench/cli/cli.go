@@ -47,7 +47,7 @@ func Main(args []string, stdout, stderr io.Writer, k command.Kubernetes) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	later(ctx, stop) // then another signal ends the process at once
-	return execute(ctx, newRoot(stdout, stderr, k), args, stdout, stderr)
+	return execute(ctx, NewRoot(stdout, stderr, k), args, stdout, stderr)
 }
 
 // doubled is the time within which a second signal is the same one: timeout(1) sends its
@@ -161,17 +161,17 @@ func usageHint(cmd *cobra.Command) string {
 	return fmt.Sprintf("usage: %s; more: %s --help", use, cmd.CommandPath())
 }
 
-// newRoot returns the command "floodgate". A nil k leaves --env kubernetes to another program.
-func newRoot(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
+// NewRoot returns the command "floodgate", for documents about it; [Main] runs it. A nil k
+// leaves --env kubernetes to another program.
+func NewRoot(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "floodgate",
 		Short: "Measures what a concurrency limit does to a fetch→write pipeline",
 		Example: `  floodgate run                 # run the built-in scenario report
   floodgate plan limit          # recommend a limit
   floodgate gate diff HEAD~1    # is the working tree worse than a commit?`,
-		Long: `Floodgate measures what a concurrency limit does to a pipeline that fetches many
-items from an HTTP upstream and writes to MongoDB: how much time concurrency
-saves over working sequentially, and its costs in latency, descriptors, errors.
+		Long: `Floodgate measures how much time concurrency saves a pipeline that fetches from
+HTTP and writes to MongoDB, and its costs in latency, descriptors and errors.
 
 Exit codes:
   0  passed
@@ -189,7 +189,7 @@ Exit codes:
 	root.SetUsageTemplate(usageTemplate)
 	root.SetFlagErrorFunc(command.UnknownFlag)
 	root.AddCommand(newRun(stdout, stderr, k), newScenario(stdout, stderr), newReport(stdout), newCompare(stdout), newMerge(stdout),
-		newUpstream(stdout, stderr), newMongo(stderr), newDoctor(stdout, stderr, k), plan.New(stdout, stderr, k), gate.New(stdout, stderr), newHistory(stdout), newWatch(stdout, stderr), newInit(stdout), newAttack(stdout), newProtocolTopic())
+		newUpstream(stdout, stderr), newMongo(stderr), newDoctor(stdout, stderr, k), plan.New(stdout, stderr, k), gate.New(stdout, stderr), newHistory(stdout), newWatch(stdout, stderr), newInit(stdout), newAttack(stdout), newVersion(stdout), newProtocolTopic())
 	if k != nil {
 		root.AddCommand(k.Commands(stdout, stderr)...)
 	} else {

@@ -76,7 +76,7 @@ func checkCommandLine(t *testing.T, line string) {
 		t.Errorf("%s: %v", line, err)
 		return
 	}
-	cmd, rest, err := newRoot(io.Discard, io.Discard, nil).Find(args)
+	cmd, rest, err := NewRoot(io.Discard, io.Discard, nil).Find(args)
 	if err == nil {
 		err = cmd.ParseFlags(rest)
 	}

@@ -15,7 +15,7 @@ import (
 // Every help text fits a screen and starts with examples of existing commands.
 func TestHelp(t *testing.T) {
 	const lines, columns = 40, 80
-	root := newRoot(io.Discard, io.Discard, nil)
+	root := NewRoot(io.Discard, io.Discard, nil)
 	var check func(*cobra.Command)
 	check = func(cmd *cobra.Command) {
 		if !cmd.IsAvailableCommand() && cmd != root && cmd.Name() != "help" {

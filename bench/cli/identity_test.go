@@ -41,7 +41,7 @@ func TestReproduceCommand(t *testing.T) {
 		{"plan limit", "--format html --quick --max-limit 64 --p99 200ms", "plan limit mine.yaml --max-limit 64 --p99 200ms --quick --env embedded"},
 		{"plan rate", "--limits 4,16 --window 3s --max-rate 20", "plan rate mine.yaml --limits 4,16 --max-rate 20 --window 3s --env embedded"},
 	} {
-		cmd, _, err := newRoot(io.Discard, io.Discard, nil).Find(strings.Fields(c.command))
+		cmd, _, err := NewRoot(io.Discard, io.Discard, nil).Find(strings.Fields(c.command))
 		if err != nil {
 			t.Fatal(err)
 		}

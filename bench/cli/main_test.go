@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 
 // run runs the command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	return execute(ctx, newRoot(stdout, stderr, nil), args, stdout, stderr)
+	return execute(ctx, NewRoot(stdout, stderr, nil), args, stdout, stderr)
 }
 
 // watchedEnv makes the test binary a process to watch: a client that opens connections to

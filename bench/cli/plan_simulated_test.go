@@ -67,7 +67,7 @@ func simulatedPlan(t *testing.T, service *simulated.Service, args ...string) (co
 // runOn runs the command line with a backend for "plan".
 func runOn(ctx context.Context, t *testing.T, backend plan.Backend, args []string, stdout, stderr io.Writer) int {
 	t.Helper()
-	root := newRoot(stdout, stderr, nil)
+	root := NewRoot(stdout, stderr, nil)
 	planned, _, err := root.Find([]string{"plan"})
 	if err != nil {
 		t.Fatal(err)
