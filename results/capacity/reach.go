@@ -130,8 +130,10 @@ func shortfallsOfArrivals(p LimitPoint) (d []float64) {
 	return d
 }
 
-// polishSteps bounds the steps until the medians settle, which usually takes three.
-const polishSteps = 20
+// polishSteps bounds the steps until the medians settle. It usually takes three; where few
+// blocks have trials of several limits, each step may only halve what is left, and 60 reach
+// the last digit.
+const polishSteps = 500
 
 // effects returns the logarithms of the throughput of each limit, adjusted for the blocks
 // that it ran in, up to a common constant: in each block, all limits gain or lose by the
