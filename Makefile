@@ -3,7 +3,7 @@ GOLANGCI_VERSION := v2.15.0
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test test-containers test-kubernetes race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench ratios oracle lint fmt golden build build-kubernetes release clean
+.PHONY: help run quick test test-containers test-kubernetes race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench ratios oracle lint fmt golden build build-kubernetes release crosscheck clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ ratios: ## measure the ratios in bench/README.md again (about 3 minutes, on a qu
 
 oracle: ## run the case of 2017 and compare it with what was measured on its own stack (about 13 minutes)
 	$(GO) test ./bench/cli -run '^TestOracle2017$$' -oracle -v -timeout 60m
+
+crosscheck: ## recompute every figure of the stored examples in R (r-base-core, r-cran-jsonlite) and compare
+	FLOODGATE_REQUIRE_R=1 $(GO) test -count 1 -v ./results/crosscheck
 
 lint: ## gofmt, go vet and golangci-lint at its pinned version
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
