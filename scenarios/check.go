@@ -168,6 +168,41 @@ func (c *checker) strategy(path string, v Variant) {
 			c.reportKey(field, "does not apply to strategy %s (it applies to %s)", d.Kind, strictyaml.Or(strategiesWith(p)))
 		}
 	}
+	c.algorithm(path, v, d)
+}
+
+// algorithm checks the algorithm of a variant and its parameters.
+func (c *checker) algorithm(path string, v Variant, d pipeline.Definition) {
+	if d.Algorithms == nil {
+		for _, key := range []string{"algorithm", "parameters"} {
+			if field := strictyaml.Join(path, key); c.Has(field) {
+				c.reportKey(field, "does not apply to strategy %s (it applies to %s)", d.Kind, strictyaml.Or(searching()))
+			}
+		}
+		return
+	}
+	a, known := pipeline.DefineAlgorithm(v.Algorithm)
+	if !known {
+		return // the decoder has reported it
+	}
+	at, valid := strictyaml.Join(path, "parameters"), true
+	for _, name := range slices.Sorted(maps.Keys(v.Parameters)) {
+		field := strictyaml.Join(at, name)
+		s, known := a.Setting(name)
+		if !known {
+			unknown := strictyaml.Unknown("parameter of algorithm "+a.Name, name, a.SettingNames())
+			unknown.AtKey, valid = true, false
+			c.at(field, unknown)
+			continue
+		}
+		if _, err := s.Parse(v.Parameters[name]); err != nil {
+			valid = false
+			c.report(field, "%v", err)
+		}
+	}
+	if err := v.Schedule().Validate(); valid && err != nil && c.Has(at) && !c.Failed(at) {
+		c.report(at, "%v", err)
+	}
 }
 
 // levels checks a list of levels and the scenario at each of them. It returns

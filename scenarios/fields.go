@@ -93,6 +93,8 @@ var rules = map[string]rule{
 	"Variant.queue":       parameterRule(pipeline.Queue),
 	"Variant.batch":       parameterRule(pipeline.Batch),
 	"Variant.linger":      parameterRule(pipeline.Linger),
+	"Variant.algorithm":   algorithmRule(),
+	"Variant.parameters":  settingsRule(),
 	"Variant.where":       {doc: "Factors and the one value of each that selects the levels at which the variant runs. Default: all levels."},
 	"Variant.connections": {doc: "Connections of the variant. Defaults follow from the strategy."},
 

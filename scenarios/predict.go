@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"math"
 	"time"
 
 	"floodgate/scenarios/pipeline"
@@ -41,7 +42,27 @@ func (v Variant) Schedule() pipeline.Strategy {
 	return pipeline.Strategy{
 		Kind: v.Strategy, Limit: v.Limit, Writers: v.Writers,
 		Queue: v.Queue, Batch: v.Batch, Linger: time.Duration(v.Linger),
+		Algorithm: v.Algorithm, Settings: v.settings(),
 	}
+}
+
+// settings returns the parameters of the algorithm as numbers. Those that it does not
+// have, or whose value is invalid, are NaN, which no strategy accepts.
+func (v Variant) settings() map[string]float64 {
+	if len(v.Parameters) == 0 {
+		return nil
+	}
+	a, _ := pipeline.DefineAlgorithm(v.Algorithm)
+	numbers := make(map[string]float64, len(v.Parameters))
+	for name, value := range v.Parameters {
+		s, known := a.Setting(name)
+		number, err := s.Parse(value)
+		if !known || err != nil {
+			number = math.NaN()
+		}
+		numbers[name] = number
+	}
+	return numbers
 }
 
 // MaxConns returns the most connections that the variant's clients may open; 0 means

@@ -274,6 +274,11 @@ type Variant struct {
 	// Batch is the most documents in one bulk write; Linger is the time for which one that is not full waits.
 	Batch  int      `yaml:"batch,omitempty" json:"batch,omitempty"`
 	Linger Duration `yaml:"linger,omitempty" json:"linger,omitzero"`
+	// Algorithm finds the limit of strategy adaptive: one of [pipeline.Algorithms]. Empty
+	// means [pipeline.DefaultAlgorithm]. Parameters are its settings, by name; those that
+	// are missing have their defaults.
+	Algorithm  string `yaml:"algorithm,omitempty" json:"algorithm,omitempty"`
+	Parameters Values `yaml:"parameters,omitempty" json:"parameters,omitempty"`
 	// Scope of the limit of a service: "report" (default: each report has its own
 	// limit) or "shared" by all reports.
 	Scope string `yaml:"scope,omitempty" json:"scope,omitempty"`

@@ -211,6 +211,9 @@ func strategySchemas() []schema {
 		if len(dividedParameters(d)) == 0 {
 			none["limit_scope"] = false
 		}
+		if d.Algorithms == nil {
+			none["algorithm"], none["parameters"] = false, false
+		}
 		all = append(all, schema{
 			"if":   schema{"properties": schema{"strategy": schema{"const": d.Kind}}, "required": []string{"strategy"}},
 			"then": then,

@@ -67,6 +67,9 @@ func (v Variant) defaultName() string {
 		}
 		return "service"
 	}
+	if v.Algorithm != "" {
+		return string(v.Strategy) + "-" + v.Algorithm
+	}
 	if v.Limit == 0 {
 		return string(v.Strategy)
 	}
@@ -109,6 +112,33 @@ func parameterRule(p pipeline.Parameter) rule {
 		r.span = between(float64(p.Min), float64(p.Max))
 	}
 	return r
+}
+
+// algorithmRule lists the algorithms of strategy adaptive with their summaries.
+func algorithmRule() rule {
+	var doc []string
+	for _, a := range pipeline.Algorithms() {
+		doc = append(doc, fmt.Sprintf("%s %s", a.Name, a.Summary))
+	}
+	return rule{doc: fmt.Sprintf("Algorithm that finds the limit; for %s. Default %s. %s.", enumerate(searching()), pipeline.DefaultAlgorithm, strings.Join(doc, "; ")), oneOf: pipeline.AlgorithmNames()}
+}
+
+// settingsRule lists the parameters of each algorithm with their defaults.
+func settingsRule() rule {
+	var doc []string
+	for _, a := range pipeline.Algorithms() {
+		var settings []string
+		for _, s := range a.Settings {
+			settings = append(settings, fmt.Sprintf("%s %s (%s)", s.Name, s.Text(s.Default), s.Summary))
+		}
+		doc = append(doc, a.Name+": "+strings.Join(settings, ", "))
+	}
+	return rule{doc: "Parameters of the algorithm, with their defaults. " + strings.Join(doc, "; ") + "."}
+}
+
+// searching names the strategies that find their limit by an algorithm.
+func searching() []string {
+	return pipeline.Kinds(func(d pipeline.Definition) bool { return d.Algorithms != nil })
 }
 
 // strategiesWith names the strategies that have the parameter.

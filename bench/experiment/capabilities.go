@@ -34,6 +34,9 @@ func unsupported(s *scenarios.Scenario, can sut.Capabilities) error {
 		if !slices.Contains(known, string(v.Strategy)) {
 			return &UnsupportedError{v.Name, fmt.Sprintf("the program does not know strategy %s (it knows %s); remove the variant, or list the strategy in \"strategies\" of ready", v.Strategy, list(known))}
 		}
+		if v.Algorithm != "" && !slices.Contains(can.Algorithms, v.Algorithm) {
+			return &UnsupportedError{v.Name, fmt.Sprintf("the program does not know algorithm %s (it knows %s); remove the variant, or list the algorithm in \"algorithms\" of ready", v.Algorithm, list(can.Algorithms))}
+		}
 		if can.Variables == nil {
 			continue
 		}

@@ -47,14 +47,14 @@ type clients struct {
 func newCore(spec Spec) (*core, error) {
 	v := spec.Variant
 	c := &core{spec: spec, strategy: v.Schedule()}
-	switch d, _ := pipeline.Define(v.Strategy); {
-	case d.NewSlots != nil:
-		c.slots, c.adaptive = d.NewSlots(), true
-	case v.Scope == "shared":
-		c.strategy, c.slots = pipeline.Unbounded(), pipeline.NewSlots(v.Limit)
-	}
 	if err := c.strategy.Validate(); err != nil {
 		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
+	}
+	switch d, _ := pipeline.Define(v.Strategy); {
+	case d.NewSlots != nil:
+		c.slots, c.adaptive = d.NewSlots(c.strategy), true
+	case v.Scope == "shared":
+		c.strategy, c.slots = pipeline.Unbounded(), pipeline.NewSlots(v.Limit)
 	}
 	if s := spec.Serial; s.Fetch > 0 || s.Write > 0 {
 		c.interpreter = &serial.Interpreter{Fetch: time.Duration(s.Fetch), Write: time.Duration(s.Write)}

@@ -155,6 +155,8 @@ type Message struct {
 type Capabilities struct {
 	// Strategies that the program knows; nil means all but adaptive.
 	Strategies []string `json:"strategies,omitempty"`
+	// Algorithms of strategy adaptive that it knows, if a variant names one; nil means none.
+	Algorithms []string `json:"algorithms,omitempty"`
 	// Variables of variants that it reads from its specification; nil means any.
 	Variables []string `json:"variables,omitempty"`
 	// Reports names the parts of "done" that it sends: ReportsItems and ReportsStages.

@@ -206,7 +206,7 @@ func (p Point) model() (Model, bool) {
 	m := Model{Items: p.Items, Hosts: p.hosts(), Strategy: v.Schedule()}
 	m.Conns, m.Pool = v.MaxConns()
 	c := p.Variant.Connections
-	known := v.Schedule() == last.Schedule() && // the hosts of a model are alike
+	known := v.Schedule().Equal(last.Schedule()) && // the hosts of a model are alike
 		(c.Upstream == "" || c.Upstream == "keep-alive") && (c.Clients == "" || c.Clients == "shared")
 	return m, known && p.Failed <= maxFailed && m.Validate() == nil
 }

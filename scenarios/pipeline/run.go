@@ -28,7 +28,7 @@ func newRun[I comparable, D any](ctx context.Context, p *Pipeline[I, D],
 	source func() (int, I, bool), sink func(*job[I, D])) *run[I, D] {
 	if d, _ := Define(p.Strategy.Kind); d.NewSlots != nil && p.Slots == nil {
 		own := *p
-		own.Slots = d.NewSlots()
+		own.Slots = d.NewSlots(p.Strategy)
 		p = &own
 	}
 	r := &run[I, D]{p: p, ctx: ctx, work: context.WithoutCancel(ctx), source: source, sink: sink}

@@ -115,7 +115,7 @@ func TestSlotsAndCancellation(t *testing.T) {
 	if !errors.Is(err, pipeline.ErrNotStarted) || !errors.Is(err, why) || strings.Count(err.Error(), "\n") != 9 {
 		t.Errorf("error %v, want ten that were not started", err)
 	}
-	release()
+	release(nil)
 	if c.peak.Load() != 0 || shared.InUse() != 0 {
 		t.Errorf("%d started, %d slots in use", c.peak.Load(), shared.InUse())
 	}
@@ -151,16 +151,16 @@ func TestSlotsNeedOneStretch(t *testing.T) {
 	}
 }
 
-func TestAdaptiveSlots(t *testing.T) {
-	shared := pipeline.NewAdaptiveSlots()
-	c := &counting{}
-	if _, err := c.pipeline(pipeline.Unbounded(), shared).Run(t.Context(), numbers(1000)); err != nil {
-		t.Fatal(err)
-	}
-	if shared.InUse() != 0 || shared.Limit() < 1 {
-		t.Errorf("%d of %d slots in use", shared.InUse(), shared.Limit())
-	}
-	if peak := c.peak.Load(); peak > 1000 || peak < 1 {
-		t.Errorf("%d in hand at most", peak)
+func TestAdaptiveStrategies(t *testing.T) {
+	for _, a := range pipeline.Algorithms() {
+		t.Run(a.Name, func(t *testing.T) {
+			c := &counting{}
+			if _, err := c.pipeline(pipeline.Adaptive(a.Name, nil), nil).Run(t.Context(), numbers(1000)); err != nil {
+				t.Fatal(err)
+			}
+			if peak := c.peak.Load(); peak > 1000 || peak < 1 || c.now.Load() != 0 {
+				t.Errorf("%d in progress at most, %d afterwards", peak, c.now.Load())
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -56,9 +57,11 @@ type Definition struct {
 	Simulated bool
 	// Shareable reports whether all reports of a service can share its limit.
 	Shareable bool
-	// NewSlots makes the slots whose number the strategy finds at run time; nil
+	// NewSlots makes the slots whose number a valid strategy finds at run time; nil
 	// means that it does not look for one.
-	NewSlots func() Slots
+	NewSlots func(Strategy) Slots
+	// Algorithms are those by which it can look; nil means that it has none.
+	Algorithms []Algorithm
 }
 
 var strategies = []Definition{
@@ -117,7 +120,7 @@ var strategies = []Definition{
 	},
 	{
 		Kind: KindAdaptive, Summary: "finds the number of slots at run time; an item holds one until its write is done",
-		Writing: WritesInSlot, NewSlots: NewAdaptiveSlots,
+		Writing: WritesInSlot, NewSlots: newAdaptiveSlots, Algorithms: algorithms,
 		AtOnce: func(Strategy) (int, int) { return 0, 0 },
 		Ideal:  func(Strategy, []time.Duration, time.Duration) time.Duration { return 0 },
 	},
@@ -210,6 +213,18 @@ type Strategy struct {
 	// Linger is the time for which a bulk that is not full waits for more documents, for
 	// batched. Zero means that it does not wait if a writer is free.
 	Linger time.Duration
+	// Algorithm is the name of one of [Algorithms], for adaptive; empty means
+	// [DefaultAlgorithm].
+	Algorithm string
+	// Settings tune Algorithm, by the names of its settings; those that are missing have
+	// their defaults. Durations are in nanoseconds.
+	Settings map[string]float64
+}
+
+// Equal reports whether both strategies are the same.
+func (s Strategy) Equal(o Strategy) bool {
+	return maps.Equal(s.Settings, o.Settings) && s.Kind == o.Kind && s.Limit == o.Limit && s.Writers == o.Writers &&
+		s.Queue == o.Queue && s.Batch == o.Batch && s.Linger == o.Linger && s.Algorithm == o.Algorithm
 }
 
 // Sequential fetches and writes one item after another.
@@ -238,13 +253,26 @@ func Batched(n, m, b int, linger time.Duration) Strategy {
 	return Strategy{Kind: KindBatched, Limit: n, Writers: m, Batch: b, Linger: linger}
 }
 
-// Adaptive works like [Unbounded] within [Pipeline.Slots] or, without them, within
-// [NewAdaptiveSlots] of its own.
-func Adaptive() Strategy { return Strategy{Kind: KindAdaptive} }
+// Adaptive works like [Unbounded] within [Pipeline.Slots] or, without them, within slots
+// of its own, whose number one of [Algorithms] finds. An empty name means
+// [DefaultAlgorithm], and nil settings mean its defaults.
+func Adaptive(algorithm string, settings map[string]float64) Strategy {
+	return Strategy{Kind: KindAdaptive, Algorithm: algorithm, Settings: settings}
+}
 
-// String formats the strategy as in "bounded(10)" or "batched(10, 2, 100, 5ms)".
+// String formats the strategy as in "bounded(10)", "batched(10, 2, 100, 5ms)" or
+// "adaptive(vegas, alpha 2)".
 func (s Strategy) String() string {
 	d, _ := Define(s.Kind)
+	if a, known := DefineAlgorithm(s.Algorithm); known && s.Algorithm != "" {
+		words := []string{a.Name}
+		for _, setting := range a.Settings {
+			if v, set := s.Settings[setting.Name]; set {
+				words = append(words, setting.Name+" "+setting.Text(v))
+			}
+		}
+		return fmt.Sprintf("%s(%s)", s.Kind, strings.Join(words, ", "))
+	}
 	if len(d.Parameters) == 0 {
 		return string(s.Kind)
 	}
@@ -287,6 +315,23 @@ func (s Strategy) Validate() error {
 		case d.Has(p.Name) && (v < p.Min || v > p.Max):
 			return fmt.Errorf("strategy %s: %s must be from %s to %s (got %s)", s.Kind, p.Name, p.text(p.Min), p.text(p.Max), p.text(v))
 		}
+	}
+	return s.validateAlgorithm(d)
+}
+
+func (s Strategy) validateAlgorithm(d Definition) error {
+	if d.Algorithms == nil {
+		if s.Algorithm != "" || len(s.Settings) > 0 {
+			return fmt.Errorf("strategy %s has no algorithm (got %q)", s.Kind, s.Algorithm)
+		}
+		return nil
+	}
+	a, known := DefineAlgorithm(s.Algorithm)
+	if !known {
+		return fmt.Errorf("strategy %s: unknown algorithm %q (want %s)", s.Kind, s.Algorithm, strings.Join(AlgorithmNames(), ", "))
+	}
+	if _, err := a.complete(s.Settings); err != nil {
+		return fmt.Errorf("strategy %s: %w", s.Kind, err)
 	}
 	return nil
 }

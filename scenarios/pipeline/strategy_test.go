@@ -21,7 +21,8 @@ func TestValidate(t *testing.T) {
 		{pipeline.Bounded(10), ""},
 		{pipeline.Staged(10, 2, 0), ""},
 		{pipeline.Batched(10, 2, 100, 0), ""},
-		{pipeline.Adaptive(), ""},
+		{pipeline.Adaptive("", nil), ""},
+		{pipeline.Adaptive("vegas", map[string]float64{"alpha": 2}), ""},
 		{s{}, `unknown strategy "" (want sequential, joined, unbounded, bounded, staged, batched, adaptive)`},
 		{pipeline.Bounded(0), "strategy bounded: limit must be from 1 to 1000000 (got 0)"},
 		{pipeline.Joined(-1), "from 1 to 1000000 (got -1)"},
@@ -54,6 +55,8 @@ func TestStrategyString(t *testing.T) {
 		"bounded(10)":               pipeline.Bounded(10),
 		"staged(10, 2, 5)":          pipeline.Staged(10, 2, 5),
 		"batched(10, 2, 100, 20ms)": pipeline.Batched(10, 2, 100, 20*time.Millisecond),
+		"adaptive":                  pipeline.Adaptive("", nil),
+		"adaptive(aimd, backoff 0.5, timeout 50ms)": pipeline.Adaptive("aimd", map[string]float64{"timeout": 5e7, "backoff": 0.5}),
 	} {
 		if s.String() != want {
 			t.Errorf("%q, want %q", s.String(), want)

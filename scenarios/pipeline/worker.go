@@ -55,22 +55,24 @@ func (w *worker[I, D]) next() (ok bool) {
 
 // perform fetches and writes an item.
 func (w *worker[I, D]) perform() {
+	outcome := ErrGoexit // unless the work returns
 	if w.r.p.Slots != nil {
 		release, ok := w.hold()
 		if !ok {
 			return
 		}
-		defer release()
+		defer func() { release(outcome) }()
 	}
 	if w.fetch() {
 		w.write(w.job.fetched)
 	}
+	outcome = w.job.err
 	w.report()
 }
 
 // hold waits for a slot. If it gets none, it reports the item as not started, or
 // as failed if the reason is not the end of the run.
-func (w *worker[I, D]) hold() (release func(), ok bool) {
+func (w *worker[I, D]) hold() (release func(error), ok bool) {
 	release, err := w.r.p.Slots.Acquire(w.r.ctx)
 	if err == nil {
 		return release, true

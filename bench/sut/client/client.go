@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"floodgate/bench/sut"
@@ -83,8 +84,12 @@ func Pipeline[I ~string, D any](open func(Spec) (pipeline.Pipeline[I, D], Close,
 		if !d.Has(pipeline.Limit.Name) { // that of sequential is sent to other programs
 			v.Limit = 0
 		}
-		if p.Strategy = v.Schedule(); d.NewSlots != nil {
-			p.Slots = d.NewSlots()
+		p.Strategy = v.Schedule()
+		if err := p.Strategy.Validate(); err != nil {
+			return nil, nil, fmt.Errorf("variant %s: %w", v.Name, err)
+		}
+		if d.NewSlots != nil {
+			p.Slots = d.NewSlots(p.Strategy)
 		}
 		seen := recorder.New()
 		p.Observer = seen
@@ -129,9 +134,17 @@ func process[I ~string, D any](p *pipeline.Pipeline[I, D], items [][]string, rep
 // Serve runs one trial on standard input and output.
 func (p *Program) Serve(stdin io.Reader, stdout io.Writer) error {
 	ready := sut.Message{Name: p.Name, Capabilities: sut.Capabilities{
-		Strategies: p.strategies, Variables: p.Variables, Reports: []string{sut.ReportsItems, sut.ReportsStages},
+		Strategies: p.strategies, Algorithms: p.algorithms(), Variables: p.Variables, Reports: []string{sut.ReportsItems, sut.ReportsStages},
 	}}
 	return sut.Serve(stdin, stdout, ready, p.run)
+}
+
+// algorithms returns the algorithms that the program knows if it knows strategy adaptive.
+func (p *Program) algorithms() []string {
+	if !slices.Contains(p.strategies, string(pipeline.KindAdaptive)) {
+		return nil
+	}
+	return pipeline.AlgorithmNames()
 }
 
 // Main runs one trial on the process's standard input and output, and exits.
