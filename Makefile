@@ -67,7 +67,7 @@ gate-against: ## run .ci/gate.yaml with the revision REF (HEAD) and the working 
 	@$(WITH_BINARY) && "$$binary" gate diff "$(REF)" .ci/gate.yaml --env embedded $(GATEFLAGS) || { $(OPEN); }
 
 gate-bench: ## run Go benchmarks of REF and of the working tree in turn, and gate them (about 60 seconds)
-	@.ci/gate-bench "$(REF)" $(GATEFLAGS) || { $(OPEN); }
+	@$(WITH_BINARY) && "$$binary" gate bench --against "$(REF)" --package ./scenarios/pipeline,./results/stats --margin 10% $(GATEFLAGS) || { $(OPEN); }
 
 selftest: ## what gates find and miss on this machine, now (10 minutes)
 	@$(WITH_BINARY) && "$$binary" gate selftest $(GATEFLAGS)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"floodgate/bench/experiment"
@@ -91,6 +92,9 @@ func finish(dir, name string, blocks int) (err error) {
 const (
 	VerdictFile = "gate.json"   // the outcome, written atomically
 	PairsFile   = "pairs.jsonl" // of two commands: a line per pair
+	// SelfTestFile is the outcome of a self-test, and SelfTestLog its trials, one a line.
+	SelfTestFile = "selftest.json"
+	SelfTestLog  = "trials.jsonl"
 )
 
 // Log is a file of JSON lines. Each is on disk when Append returns.
@@ -158,4 +162,22 @@ func KnownNoise(root string, v *results.Outcome) map[string]results.Detectable {
 		}
 	}
 	return known
+}
+
+// LatestSelfTest returns the latest self-test below root that measured the spread of a
+// benchmark on a machine as fast as this one, or nil if there is none.
+func LatestSelfTest(root string, machine stored.Fingerprint) *results.SelfTestOutcome {
+	entries, _ := os.ReadDir(root) // oldest first; without a directory, nothing is known
+	for _, e := range slices.Backward(entries) {
+		text, err := os.ReadFile(filepath.Join(root, e.Name(), SelfTestFile))
+		var s results.SelfTestOutcome
+		if err != nil || json.Unmarshal(text, &s) != nil || s.Benchmark == nil {
+			continue
+		}
+		was, is := stored.Setting{Fingerprint: s.Machine}, stored.Setting{Fingerprint: machine}
+		if len(was.Compare(is).Breaking(stored.CPUTimes)) == 0 {
+			return &s
+		}
+	}
+	return nil
 }

@@ -75,37 +75,52 @@ func Prepare(ctx context.Context, s Source) (_ *Revisions, err error) {
 	if s.Dir, err = filepath.EvalSymlinks(s.Dir); err != nil {
 		return nil, err
 	}
-	repository, err := OpenRepository(ctx, s.Dir)
-	if err != nil {
-		return nil, &UsageError{err}
-	}
-	commit, err := repository.Commit(ctx, s.Ref)
+	r, repository, err := begin(ctx, s.Dir, s.Ref)
 	if err != nil {
 		return nil, err
+	}
+	r.Own = s.Build == "" && len(s.Command) == 0
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.folder.Remove())
+		}
+	}()
+	r.A.Path, r.B.Path = r.program("a"), r.program("b")
+	commit := r.A.Side.Revision
+	if len(s.Command) > 0 {
+		return r, r.buildCopies(ctx, s, repository, commit)
+	}
+	return r, r.build(ctx, s, repository, commit, pkg)
+}
+
+// begin finds the repository of the directory and the commit ref, and makes the temporary
+// directory of a comparison. It describes both sides.
+func begin(ctx context.Context, dir, ref string) (_ *Revisions, _ *Repository, err error) {
+	repository, err := OpenRepository(ctx, dir)
+	if err != nil {
+		return nil, nil, &UsageError{err}
+	}
+	commit, err := repository.Commit(ctx, ref)
+	if err != nil {
+		return nil, nil, err
 	}
 	_, sweepErr := scratch.Sweep("", TempPrefix)
 	folder, err := scratch.New("", TempPrefix)
 	if err != nil {
-		return nil, errors.Join(err, sweepErr)
+		return nil, nil, errors.Join(err, sweepErr)
 	}
-	r := &Revisions{folder: folder, Own: s.Build == "" && len(s.Command) == 0}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, folder.Remove())
 		}
 	}()
 	if err := scratch.Executable(filepath.Dir(folder.Path())); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	r.A = Program{Path: r.program("a"), Side: results.Side{Name: s.Ref, Revision: commit}}
-	r.B = Program{Path: r.program("b"), Side: results.Side{Name: "working tree"}}
-	if err := r.head(ctx, repository); err != nil {
-		return nil, err
-	}
-	if len(s.Command) > 0 {
-		return r, r.buildCopies(ctx, s, repository, commit)
-	}
-	return r, r.build(ctx, s, repository, commit, pkg)
+	r := &Revisions{folder: folder}
+	r.A.Side = results.Side{Name: ref, Revision: commit}
+	r.B.Side = results.Side{Name: "working tree"}
+	return r, repository, r.head(ctx, repository)
 }
 
 // build builds both sides, in the same workspace.

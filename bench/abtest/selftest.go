@@ -44,6 +44,9 @@ type SelfTest struct {
 	// Time is the duration after which no further block starts; Now is the clock.
 	Time time.Duration
 	Now  func() time.Time
+	// Benchmark measures the time of one operation, between two trials; nil means that none
+	// is measured. See [Benchmark].
+	Benchmark func() time.Duration
 	// Log receives every trial.
 	Log *Log
 	// Progress is called after every block with the remaining time. Note receives messages
@@ -61,6 +64,9 @@ type SelfTestTrial struct {
 	Block     int          `json:"block"`
 	Treatment string       `json:"treatment"` // or "baseline"
 	Trial     stored.Trial `json:"trial"`
+	// Benchmark is the time of one operation of the benchmark after the trial; zero means
+	// that it was not measured.
+	Benchmark time.Duration `json:"benchmark_ns,omitempty"`
 }
 
 // RunSelfTest runs blocks of trials until the time is over, each with one trial of the
@@ -85,7 +91,7 @@ func RunSelfTest(ctx context.Context, s *results.SelfTestOutcome, test SelfTest)
 		if s.Took = test.Now().Sub(began); s.Took >= test.Time {
 			break
 		}
-		block, err := test.block(ctx, runner, t, order)
+		block, err := test.block(ctx, runner, t, order, &tried.Benchmark)
 		if err != nil {
 			return err
 		}
@@ -99,13 +105,19 @@ func RunSelfTest(ctx context.Context, s *results.SelfTestOutcome, test SelfTest)
 	return results.JudgeSelfTest(s, tried)
 }
 
-func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t experiment.ScheduledTrial, order *rand.Rand) (map[string]stored.Trial, error) {
+func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t experiment.ScheduledTrial, order *rand.Rand, benchmark *[]float64) (map[string]stored.Trial, error) {
 	names := append(slices.DeleteFunc(results.Treatments(), func(t string) bool { return t == results.SameCounts }), baseline)
 	order.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	block := map[string]stored.Trial{}
 	for _, name := range names {
 		runner.Append = func(record stored.Trial) error {
-			return test.Log.Append(SelfTestTrial{Block: t.Block, Treatment: name, Trial: record})
+			line := SelfTestTrial{Block: t.Block, Treatment: name, Trial: record}
+			if test.Benchmark != nil {
+				if line.Benchmark = test.Benchmark(); line.Benchmark > 0 {
+					*benchmark = append(*benchmark, float64(line.Benchmark))
+				}
+			}
+			return test.Log.Append(line)
 		}
 		record, err := runner.Trial(ctx, withTreatment(t, name))
 		if err != nil {

@@ -52,7 +52,6 @@ func TestInconclusiveAsWarning(t *testing.T) {
 		}
 	}
 	write("Makefile", string(makefile))
-	write(".ci/gate-bench", "#!/bin/sh\nexit $CODE\n")
 	// A stand-in for the go command "builds" a command that ends with a given code.
 	write("go", "#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\nprintf '#!/bin/sh\\nexit $CODE\\n' >\"$2\"\nchmod +x \"$2\"\n")
 	for _, target := range []string{"gate-bench", "gate-against"} {

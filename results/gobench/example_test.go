@@ -20,7 +20,7 @@ func ExampleJudge() {
 	outcome, err := gobench.Judge(
 		file("old.txt", 2405, 2398, 2411, 2402, 2400, 2407),
 		file("new.txt", 2655, 2648, 2661, 2652, 2650, 2657),
-		gobench.Options{Alpha: 0.05, Margin: 0.05})
+		gobench.Options{Alpha: 0.05, Margin: new(0.05)})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -32,7 +32,7 @@ func FuzzJudge(f *testing.F) {
 		if len(older)+len(newer) > 1<<16 {
 			t.Skip()
 		}
-		o := gobench.Options{Margin: margin, AllowMissing: len(older)%2 == 0, AllowMixed: len(newer)%2 == 0}
+		o := gobench.Options{Margin: &margin, AllowMissing: len(older)%2 == 0, AllowMixed: len(newer)%2 == 0}
 		v, err := judge(older, newer, o)
 		if err != nil {
 			var all gobench.Errors

@@ -27,6 +27,9 @@ func judge(older, newer string, o gobench.Options) (*gobench.Outcome, error) {
 	if o.Alpha == 0 {
 		o.Alpha = 0.05
 	}
+	if o.Margin == nil {
+		o.Margin = new(0.0)
+	}
 	return gobench.Judge(gobench.Input{Name: "old.txt", Reader: strings.NewReader(older)}, gobench.Input{Name: "new.txt", Reader: strings.NewReader(newer)}, o)
 }
 
@@ -46,16 +49,16 @@ func TestVerdicts(t *testing.T) {
 		"less throughput":       {bench("A", "MB/s", 110, 6), bench("A", "MB/s", 100, 6), gobench.Options{}, verdict.Worse, 1},
 		"more bytes":            {bench("A", "B/op", 100, 6), bench("A", "B/op", 110, 6), gobench.Options{}, verdict.Worse, 1},
 		"more allocations":      {bench("A", "allocs/op", 100, 6), bench("A", "allocs/op", 110, 6), gobench.Options{}, verdict.Worse, 1},
-		"first allocation":      {strings.Repeat("BenchmarkA 1 0 allocs/op\n", 6), strings.Repeat("BenchmarkA 1 1 allocs/op\n", 6), gobench.Options{Margin: 0.5}, verdict.Worse, 1},
+		"first allocation":      {strings.Repeat("BenchmarkA 1 0 allocs/op\n", 6), strings.Repeat("BenchmarkA 1 1 allocs/op\n", 6), gobench.Options{Margin: new(0.5)}, verdict.Worse, 1},
 		"unit, lower":           {lower + bench("A", "x", 100, 6), bench("A", "x", 110, 6), gobench.Options{}, verdict.Worse, 1},
 		"unit, higher":          {bench("A", "x", 100, 6), higher + bench("A", "x", 110, 6), gobench.Options{}, verdict.Better, 0},
 		"unit against default":  {"Unit ns/op better=higher\n" + bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{}, verdict.Better, 0},
 		"unit unknown":          {bench("A", "x", 100, 6), bench("A", "x", 110, 6), gobench.Options{}, verdict.Undecided, 3},
 		"unit unknown, same":    {bench("A", "x", 100, 6), bench("A", "x", 100, 6), gobench.Options{}, verdict.Same, 0},
-		"below zero":            {higher + bench("A", "x", -100, 6), bench("A", "x", -110, 6), gobench.Options{Margin: 0.05}, verdict.Worse, 1},
-		"within margin":         {bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{Margin: 0.11}, verdict.WithinMargin, 0},
-		"beyond margin":         {bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{Margin: 0.09}, verdict.Worse, 1},
-		"within margin, higher": {bench("A", "MB/s", 100, 6), bench("A", "MB/s", 90, 6), gobench.Options{Margin: 0.11}, verdict.WithinMargin, 0},
+		"below zero":            {higher + bench("A", "x", -100, 6), bench("A", "x", -110, 6), gobench.Options{Margin: new(0.05)}, verdict.Worse, 1},
+		"within margin":         {bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{Margin: new(0.11)}, verdict.WithinMargin, 0},
+		"beyond margin":         {bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{Margin: new(0.09)}, verdict.Worse, 1},
+		"within margin, higher": {bench("A", "MB/s", 100, 6), bench("A", "MB/s", 90, 6), gobench.Options{Margin: new(0.11)}, verdict.WithinMargin, 0},
 		"three samples":         {bench("A", "ns/op", 100, 3), bench("A", "ns/op", 900, 3), gobench.Options{}, verdict.Undecided, 3},
 		"four samples":          {bench("A", "ns/op", 100, 4), bench("A", "ns/op", 900, 4), gobench.Options{}, verdict.Worse, 1},
 		"four, alpha 1 %":       {bench("A", "ns/op", 100, 4), bench("A", "ns/op", 900, 4), gobench.Options{Alpha: 0.01}, verdict.Undecided, 3},
@@ -379,7 +382,7 @@ func TestTime(t *testing.T) {
 
 func TestOptionsRefused(t *testing.T) {
 	text := bench("X", "ns/op", 1, 6)
-	for _, o := range []gobench.Options{{Alpha: -1}, {Alpha: 1}, {Alpha: math.NaN()}, {Margin: -0.1}, {Margin: math.NaN()}, {Margin: math.Inf(1)}} {
+	for _, o := range []gobench.Options{{Alpha: -1}, {Alpha: 1}, {Alpha: math.NaN()}, {Margin: new(-0.1)}, {Margin: new(math.NaN())}, {Margin: new(math.Inf(1))}} {
 		if v, err := judge(text, text, o); err == nil {
 			t.Errorf("%+v: %+v", o, v)
 		}

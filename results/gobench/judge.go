@@ -17,8 +17,8 @@ func Judge(older, newer Input, o Options) (*Outcome, error) {
 	if !(o.Alpha > 0 && o.Alpha < 1) {
 		return nil, fmt.Errorf("alpha must be between 0 and 1, such as 0.05 (got %v)", o.Alpha)
 	}
-	if !(o.Margin >= 0) || math.IsInf(o.Margin, 0) {
-		return nil, fmt.Errorf("margin must be at least 0 (got %v)", o.Margin)
+	if m := o.Margin; m != nil && (!(*m >= 0) || math.IsInf(*m, 0)) {
+		return nil, fmt.Errorf("margin must be at least 0 (got %v)", *m)
 	}
 	f, err := read([2]Input{older, newer}, o)
 	if err != nil {
@@ -26,14 +26,15 @@ func Judge(older, newer Input, o Options) (*Outcome, error) {
 	}
 	v := &Outcome{
 		Old: older.Name, New: newer.Name, Alpha: o.Alpha, Margin: o.Margin, AllowedMixed: o.AllowMixed,
-		Processors: f.processors,
-		Mixed:      append([]string{}, f.mixed...), Units: []Unit{}, Missing: []Only{}, Added: []Only{}, Counts: verdict.Counts{},
+		Processors: f.processors, Interleaved: f.interleaved, Notes: f.notes([2]string{older.Name, newer.Name}, o.Alpha),
+		Mixed: append([]string{}, f.mixed...), Units: []Unit{}, Missing: []Only{}, Added: []Only{}, Counts: verdict.Counts{},
 	}
 	j := &judge{v: v}
 	for _, name := range f.units {
 		u := Unit{Unit: name, Better: [3]string{"lower", "", "higher"}[1+f.meaning.GetBetter(name)], Rows: []Row{}}
 		assume := f.meaning.GetAssumption(name)
 		u.Exact = assume == benchmath.AssumeExact
+		u.Margin, u.MarginFrom = f.margin(u, o)
 		for _, b := range f.benches {
 			s := b.samples[name]
 			switch {
@@ -170,7 +171,7 @@ func (j *judge) row(row *Row, unit *Unit, shift int, significant bool) {
 	case shift != worse:
 		row.Decision = verdict.Better
 	// Without a margin the test alone decides: values may move while the median stays.
-	case j.v.Margin > 0 && float64(worse)*(row.New.Median-row.Old.Median) <= j.v.Margin*math.Abs(row.Old.Median):
+	case unit.Margin > 0 && float64(worse)*(row.New.Median-row.Old.Median) <= unit.Margin*math.Abs(row.Old.Median):
 		row.Decision = verdict.WithinMargin
 	default:
 		row.Decision = verdict.Worse

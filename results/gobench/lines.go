@@ -116,7 +116,7 @@ func settingOf(line []byte) (s setting, ok bool) {
 		return setting{}, false
 	}
 	switch s.key {
-	case "goos", "goarch", "pkg":
+	case "goos", "goarch", "pkg", InterleavedKey:
 		return s, s.value != "" && !strings.ContainsFunc(s.value, unicode.IsSpace)
 	case "cpu", "scenario", "environment":
 		return s, true

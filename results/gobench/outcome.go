@@ -22,18 +22,27 @@ type Options struct {
 	// Alpha bounds the probability of finding any difference if there is none;
 	// between 0 and 1.
 	Alpha float64
-	// Margin is the worsening that passes, as a share of the old median: 0.05 is 5 %.
-	Margin       float64
+	// Margin is the worsening that passes in every unit, as a share of the old median:
+	// 0.05 is 5 %. Nil means that each unit has the margin of its kind; see [Margins].
+	Margin *float64
+	// Spread is what a self-test measured on the machine of the files; nil means that
+	// none is known.
+	Spread       *Spread
 	AllowMissing bool // judge only the common benchmarks
 	AllowMixed   bool // judge measurements of different machines
 }
 
 // Outcome is the judgment of two files.
 type Outcome struct {
-	Old    string  `json:"old"`
-	New    string  `json:"new"`
-	Alpha  float64 `json:"alpha"`
-	Margin float64 `json:"margin"`
+	Old   string  `json:"old"`
+	New   string  `json:"new"`
+	Alpha float64 `json:"alpha"`
+	// Margin is the margin that was given for all units; nil means that each unit has its
+	// own.
+	Margin *float64 `json:"margin"`
+	// Interleaved reports that both files were measured in turn, as their lines
+	// "interleaved: ID" state. Only then Alpha bounds the probability of a false alarm.
+	Interleaved bool `json:"interleaved"`
 	// Tests is the number of p-values in Holm's correction.
 	Tests int    `json:"tests"`
 	Units []Unit `json:"units"`
@@ -47,6 +56,8 @@ type Outcome struct {
 	// differences.
 	AllowedMixed bool     `json:"allowed_mixed"`
 	Mixed        []string `json:"mixed"`
+	// Notes holds caveats about the files, such as drift.
+	Notes []string `json:"notes,omitempty"`
 	// Counts counts the comparisons by decision.
 	Counts verdict.Counts `json:"counts"`
 	// Decision is the decision on the new file: passed if nothing is worse, and
@@ -59,10 +70,14 @@ type Outcome struct {
 type Unit struct {
 	Unit string `json:"unit"` // tidy: sec, not ns; B, not MB
 	// Better is lower, higher or, if unknown, empty.
-	Better  string   `json:"better"`
-	Exact   bool     `json:"exact"` // no noise: any difference counts
-	Rows    []Row    `json:"rows"`
-	GeoMean *GeoMean `json:"geomean"` // nil if a median is not positive
+	Better string `json:"better"`
+	Exact  bool   `json:"exact"` // no noise: any difference counts
+	// Margin is the worsening that passes, as a share of the old median, and MarginFrom
+	// its source: "given", "default", or a self-test.
+	Margin     float64  `json:"margin"`
+	MarginFrom string   `json:"margin_from"`
+	Rows       []Row    `json:"rows"`
+	GeoMean    *GeoMean `json:"geomean"` // nil if a median is not positive
 }
 
 // GeoMean holds the geometric means of the medians of a unit.

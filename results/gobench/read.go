@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
@@ -23,6 +24,10 @@ const sizeLimit = 64 << 20
 // placeKeys lists the settings that must agree for a comparison, besides package
 // and name. Others, such as a commit, may differ.
 const placeKeys = "goos,goarch,cpu,scenario,environment"
+
+// InterleavedKey is the setting, "interleaved: ID", with which the two files of a
+// comparison begin that measured both in turn. The ID is that of the comparison.
+const InterleavedKey = "interleaved"
 
 // bench holds the measurements of one benchmark in both files.
 type bench struct {
@@ -53,6 +58,10 @@ type files struct {
 	meaning    benchfmt.UnitMetadataMap
 	mixed      []string     // differences of the places of compared measurements
 	processors []Processors // by onlyProcessorsDiffer
+	// cpus holds the processors that the files name. interleaved reports that both files
+	// have the same ID of a comparison that measured them in turn.
+	cpus        []string
+	interleaved bool
 }
 
 // read parses both files.
@@ -84,6 +93,7 @@ func read(inputs [2]Input, o Options) (*files, error) {
 	}
 	f := &p.files
 	f.meaning = p.reader.Units()
+	f.interleaved = len(p.turns) == 1 && p.turns[0] != ""
 	f.processors = f.onlyProcessorsDiffer()
 	if !o.AllowMissing {
 		p.errs = append(p.errs, p.strayPackages()...)
@@ -107,6 +117,7 @@ type parser struct {
 	byKey       map[benchproc.Key]*bench
 	differ      map[[2]benchproc.Key]bool
 	known       map[string]bool // units
+	turns       []string        // values of the setting "interleaved", of which there is one if both were measured in turn
 }
 
 func newParser(inputs [2]Input, settings [2][]setting, o Options) (*parser, error) {
@@ -156,6 +167,12 @@ func (p *parser) result(side int, at position, r *benchfmt.Result) {
 	if pair := [2]benchproc.Key{b.where, place}; place != b.where && !p.differ[pair] {
 		p.differ[pair] = true
 		p.mix(b, side, at, place)
+	}
+	if cpu := r.GetConfig("cpu"); cpu != "" && !slices.Contains(p.cpus, cpu) {
+		p.cpus = append(p.cpus, cpu)
+	}
+	if turn := r.GetConfig(InterleavedKey); !slices.Contains(p.turns, turn) {
+		p.turns = append(p.turns, turn)
 	}
 	time := timeOf(r)
 	for _, v := range r.Values {

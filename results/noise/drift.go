@@ -51,7 +51,7 @@ func blockEffects(x *summary.Index) (effects []float64) {
 func ofBlocks(effects []float64, seed uint64) (findings []Finding) {
 	const level = FalseAlarms / 2
 	total := change(slope(effects) * float64(len(effects)-1))
-	if tau, p := trend(effects); p <= level && math.Abs(total) > driftBound {
+	if tau, p := stats.Trend(effects); p <= level && math.Abs(total) > driftBound {
 		findings = append(findings, Finding{Kind: KindDrift, Severity: Note,
 			Message: fmt.Sprintf("all variants drift together: %+.0f %% from the first block to the last of %d (Kendall's tau %.2f, %s); pairs of one block share it", 100*total, len(effects), tau, probability(p)),
 			Advice:  "let the machine warm up or cool down first, and compare only within blocks"})

@@ -3,6 +3,8 @@ package noise
 import (
 	"fmt"
 	"math"
+
+	"floodgate/results/stats"
 )
 
 // pairDriftBound is the smallest change of a ratio over the run that counts.
@@ -31,7 +33,7 @@ func (p Pairs) Diagnose(family int) []Finding {
 			Advice: "use more blocks, a quieter machine, pinned CPUs, or more items per trial"})
 	}
 	total := change(slope(p.LogRatios) * float64(n-1))
-	if tau, pr := trend(p.LogRatios); pr <= level && math.Abs(total) >= pairDriftBound {
+	if tau, pr := stats.Trend(p.LogRatios); pr <= level && math.Abs(total) >= pairDriftBound {
 		add(KindDrift, fmt.Sprintf("the ratio of %s to %s drifts within the pairs: %+.0f %% from the first block to the last of %d (Kendall's tau %.2f, %s)",
 			p.Variant, p.Reference, 100*total, n, tau, probability(pr)))
 	}

@@ -49,6 +49,9 @@ type SelfTestOutcome struct {
 	// Unmeasured counts the trials that could not be measured or are invalid.
 	Unmeasured int    `json:"unmeasured"`
 	Records    string `json:"records,omitempty"`
+	// Benchmark is the spread of a benchmark that ran between the trials; nil means that
+	// there were too few samples, or that none was recorded.
+	Benchmark *Spread `json:"benchmark,omitempty"`
 	// Decision is the decision on the machine; Exit is its exit code.
 	Decision verdict.Decision `json:"decision"`
 	Exit     int              `json:"exit"`
@@ -88,13 +91,15 @@ type SelfTestPairs struct {
 	// Counted reports, for each pair of a treatment that is detected by counts, whether
 	// it was judged worse.
 	Counted map[string][]bool
+	// Benchmark holds the times of a benchmark, in the order in which they were measured.
+	Benchmark []float64
 }
 
 // JudgeSelfTest sets the rows and the exit code: failed if the rate of false alarms
 // is higher than the design allows or a count was missed, and inconclusive if a
 // treatment has too few pairs for one gate.
 func JudgeSelfTest(s *SelfTestOutcome, tried SelfTestPairs) error {
-	s.Rows = nil
+	s.Rows, s.Benchmark = nil, spreadOf(tried.Benchmark)
 	for _, treatment := range Treatments() {
 		row := SelfTest{Treatment: treatment}
 		var err error
@@ -206,6 +211,9 @@ func (s *SelfTestOutcome) Sentences() (all []string) {
 		default:
 			add("Undecided in this time: %s, found in %d of %d gates, so in %.3g to %.3g %%.", r.Treatment, r.Worse, r.Gates, 100*r.Rate.Low, 100*r.Rate.High)
 		}
+	}
+	if b := s.Benchmark; b != nil {
+		add("Go benchmarks: medians of %d samples of the same code differed by up to %.3g %% in turn and by up to %.3g %% at different times, which are the margins of gate bench here.", b.Group, 100*b.Interleaved, 100*b.Apart)
 	}
 	return all
 }

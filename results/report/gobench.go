@@ -159,7 +159,7 @@ func GoBenchVerdict(w io.Writer, v *gobench.Outcome, o text.Options) error {
 	packages := content.SeveralPackages(v)
 	for _, u := range v.Units {
 		p.Line("")
-		p.Wrapped("", unitLine(u), "")
+		p.Wrapped("", unitLine(v, u), "")
 		p.benchmarks(u, packages)
 	}
 	p.Line("")
@@ -168,6 +168,9 @@ func GoBenchVerdict(w io.Writer, v *gobench.Outcome, o text.Options) error {
 	if len(v.Units) > 0 {
 		p.Wrapped("", content.GoBenchMethod(v), verdict.Faint)
 		p.Line("")
+	}
+	for _, note := range v.Notes {
+		p.Wrapped("", "note: "+note, verdict.Doubt)
 	}
 	p.benchConclusion(v, packages)
 	return p.Flush(w, "verdict on benchmarks")
@@ -178,13 +181,16 @@ func GoBenchVerdictJSON(w io.Writer, v *gobench.Outcome) error {
 	return content.WriteJSON(w, v, "verdict on benchmarks")
 }
 
-func unitLine(u gobench.Unit) string {
+func unitLine(v *gobench.Outcome, u gobench.Unit) string {
 	words := u.Unit + ": " + u.Better + " is better"
 	if u.Better == "" {
 		words = u.Unit + ": direction unknown"
 	}
 	if u.Exact {
 		words += ", exact"
+	}
+	if margin := content.GoBenchMargin(v, u); margin != "" {
+		words += ", margin " + margin
 	}
 	return words
 }

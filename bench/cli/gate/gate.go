@@ -44,7 +44,7 @@ func New(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Judge whether something got worse, with one exit code",
 		Example: `  floodgate gate baseline latest            # a run against a baseline
   floodgate gate diff origin/main mine.yaml # the working tree and a commit
-  floodgate gate bench old.txt new.txt      # two outputs of go test -bench
+  floodgate gate bench --against HEAD~1     # Go benchmarks, in turn
   floodgate gate cmd ./old ./new            # any two commands
   floodgate gate selftest                   # what gates detect on this machine`,
 		Long: `Each gate ends with one verdict and one exit code:
@@ -57,7 +57,7 @@ func New(stdout, stderr io.Writer) *cobra.Command {
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newGateBaseline(stdout), newGateDiff(stdout, stderr), newGateBench(stdout), newGateCmd(stdout, stderr), newSelfTest(stdout, stderr))
+	cmd.AddCommand(newGateBaseline(stdout), newGateDiff(stdout, stderr), newGateBench(stdout, stderr), newGateCmd(stdout, stderr), newSelfTest(stdout, stderr))
 	return cmd
 }
 

@@ -87,7 +87,7 @@ func (o *selfTestOptions) run(ctx context.Context) error {
 	if err != nil {
 		return command.NotMeasured(err)
 	}
-	if err := abtest.StoreJSON(filepath.Join(s.Records, "selftest.json"), s); err != nil {
+	if err := abtest.StoreJSON(filepath.Join(s.Records, abtest.SelfTestFile), s); err != nil {
 		return command.NotMeasured(err)
 	}
 	return command.Exit(s.Exit, command.SelfTestFormats.Print(o.stdout, o.format, s))
@@ -111,13 +111,13 @@ func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTestOutco
 	if !env.Mock() {
 		return command.Usage(errors.New("gate selftest slows the upstream down, which needs our mock: leave out --upstream-url"))
 	}
-	log, err := abtest.NewLog(filepath.Join(s.Records, "trials.jsonl"))
+	log, err := abtest.NewLog(filepath.Join(s.Records, abtest.SelfTestLog))
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	return abtest.RunSelfTest(ctx, s, abtest.SelfTest{
-		Tester: experiment.NewTrials(env, setup.Options.Executable, s.ID), Time: o.time, Now: time.Now, Log: log, Note: o.Note,
+		Tester: experiment.NewTrials(env, setup.Options.Executable, s.ID), Time: o.time, Now: time.Now, Benchmark: abtest.Benchmark, Log: log, Note: o.Note,
 		Progress: func(blocks int, left time.Duration) {
 			if blocks%progressEvery == 0 {
 				o.Note(fmt.Sprintf("block %d, %v left", blocks, max(left, 0).Round(time.Second)))

@@ -76,7 +76,7 @@ func GoBenchJudgment(v *gobench.Outcome, again string) Judgment {
 		Name: "go-bench", Title: "Go benchmarks, " + v.New + " compared with " + v.Old, ID: v.Old + "…" + v.New,
 		Headline: string(v.Decision) + ": " + words, Decision: v.Decision, Command: again,
 		Facts:      [][2]string{{"old", v.Old}, {"new", v.New}},
-		Properties: [][2]string{{"alpha", fmt.Sprint(v.Alpha)}, {"margin", fmt.Sprint(v.Margin)}},
+		Properties: [][2]string{{"alpha", fmt.Sprint(v.Alpha)}, {"margin", benchMargins(v)}},
 	}
 	if len(v.Mixed) > 0 {
 		j.Notes = append(j.Notes, "mixed environments (--allow-mixed): "+strings.Join(v.Mixed, "; "))
@@ -109,13 +109,26 @@ func GoBenchJudgment(v *gobench.Outcome, again string) Judgment {
 	if len(v.Units) > 0 {
 		j.Notes = append(j.Notes, content.GoBenchMethod(v))
 	}
+	j.Notes = append(j.Notes, v.Notes...)
 	return j
+}
+
+// benchMargins returns the margin of all units, or that of each one.
+func benchMargins(v *gobench.Outcome) string {
+	if v.Margin != nil {
+		return fmt.Sprint(*v.Margin)
+	}
+	var all []string
+	for _, u := range v.Units {
+		all = append(all, u.Unit+": "+content.GoBenchMargin(v, u))
+	}
+	return strings.Join(all, "; ")
 }
 
 func benchCheck(v *gobench.Outcome, u gobench.Unit, r gobench.Row, packages bool) Check {
 	class := benchunit.ClassOf(u.Unit)
 	name := content.BenchmarkName(r.Package, r.Benchmark, packages) + " " + u.Unit
-	words := fmt.Sprintf("%s → %s, %s, limit %s", content.BenchmarkValue(r.Old.Median, class), content.BenchmarkValue(r.New.Median, class), content.BenchmarkDelta(r), content.SignedPercent(v.Margin))
+	words := fmt.Sprintf("%s → %s, %s, limit %s", content.BenchmarkValue(r.Old.Median, class), content.BenchmarkValue(r.New.Median, class), content.BenchmarkDelta(r), content.SignedPercent(u.Margin))
 	if r.Adjusted != nil {
 		words += fmt.Sprintf(", p=%s after Holm's correction (alpha %g), n=%s", content.PValue(*r.Adjusted), v.Alpha, content.BenchmarkSamples(r))
 	}

@@ -184,6 +184,10 @@ func checkSARIF(t tester, text []byte) {
 				Successful *bool  `json:"executionSuccessful"`
 				Code       int    `json:"exitCode"`
 				Statement  string `json:"exitCodeDescription"`
+				Notes      []struct {
+					Level   string  `json:"level"`
+					Message message `json:"message"`
+				} `json:"toolExecutionNotifications"`
 			} `json:"invocations"`
 			Results []struct {
 				Rule      string  `json:"ruleId"`

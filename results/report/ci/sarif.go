@@ -21,7 +21,8 @@ const (
 
 // SARIF renders a judgment as SARIF 2.1.0: one rule per check, and a result for each
 // one that failed or could not be measured (error), is inconclusive or only warns
-// (warning), or had nothing to judge (note). A result has a location if the
+// (warning), or had nothing to judge (note). Notes are notifications of the invocation. A
+// result has a location if the
 // scenario's file is known, which GitHub's code scanning requires.
 func SARIF(j Judgment) []byte {
 	run := sarifRun{
@@ -29,6 +30,9 @@ func SARIF(j Judgment) []byte {
 		Automation:  sarifID{ID: "floodgate/" + j.Name + "/" + j.ID},
 		Invocations: []sarifInvocation{{Successful: j.Decision != verdict.NotMeasured, Code: j.Decision.ExitCode(), Description: j.Headline}},
 		Results:     []sarifResult{},
+	}
+	for _, n := range j.Notes {
+		run.Invocations[0].Notes = append(run.Invocations[0].Notes, sarifNote{Level: "note", Text: sarifText{clean(n)}})
 	}
 	index := make(map[string]int)
 	levels := map[verdict.Decision]string{verdict.Failed: "error", verdict.NotMeasured: "error", verdict.Inconclusive: "warning", verdict.Warned: "warning", verdict.NotJudged: "note"}
@@ -129,6 +133,13 @@ type sarifInvocation struct {
 	Successful  bool   `json:"executionSuccessful"`
 	Code        int    `json:"exitCode"`
 	Description string `json:"exitCodeDescription"`
+	// Notes holds the caveats of the judgment.
+	Notes []sarifNote `json:"toolExecutionNotifications,omitempty"`
+}
+
+type sarifNote struct {
+	Level string    `json:"level"`
+	Text  sarifText `json:"message"`
 }
 
 type sarifResult struct {

@@ -165,12 +165,29 @@ func BenchmarkSamples(r gobench.Row) string {
 
 // GoBenchMethod explains the verdicts.
 func GoBenchMethod(v *gobench.Outcome) string {
-	margin := "significantly worse, by any amount (margin 0 %)"
-	if v.Margin > 0 {
-		margin = "significantly worse, and the median by more than " + TrimmedPercent(v.Margin)
+	margin := "significantly worse, and the median by more than the margin of its unit"
+	switch {
+	case v.Margin == nil:
+	case *v.Margin > 0:
+		margin = "significantly worse, and the median by more than " + TrimmedPercent(*v.Margin)
+	default:
+		margin = "significantly worse, by any amount (margin 0 %)"
 	}
-	return fmt.Sprintf("Medians ± 95 %% intervals. Worse: %s. Significant: Mann-Whitney, p ≤ %[3]g after Holm's correction over %[2]s.",
+	words := fmt.Sprintf("Medians ± 95 %% intervals. Worse: %s. Significant: Mann-Whitney, p ≤ %[3]g after Holm's correction over %[2]s",
 		margin, text.Plural(v.Tests, "test", "tests"), v.Alpha)
+	if v.Interleaved {
+		words += fmt.Sprintf(", so the chance of any false alarm is at most %s if the samples are independent", TrimmedPercent(v.Alpha))
+	}
+	return words + "."
+}
+
+// GoBenchMargin describes the margin of a unit and its source: "50 % (default)". It is
+// empty if one margin was given for all units.
+func GoBenchMargin(v *gobench.Outcome, u gobench.Unit) string {
+	if v.Margin != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s)", TrimmedPercent(u.Margin), u.MarginFrom)
 }
 
 // GoBenchSummary summarizes the comparison: "of 3 comparisons 1 worse, 2 same".

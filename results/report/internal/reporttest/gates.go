@@ -127,9 +127,11 @@ func GoBenchOutcomes(t *testing.T) map[string]*gobench.Outcome {
 		older, newer string
 		o            gobench.Options
 	}{
-		"worse":  {worse(1), worse(1.07), gobench.Options{}},
-		"margin": {worse(1), worse(1.07), gobench.Options{Margin: 0.1}},
-		"few":    {measured("A", 3, 1e6, "ns/op") + measured("B", 3, 1e6, "ns/op"), measured("A", 3, 2e6, "ns/op") + measured("B", 3, 1e6, "ns/op"), gobench.Options{}},
+		"worse":  {worse(1), worse(1.07), gobench.Options{Margin: new(0.0)}},
+		"apart":  {worse(1), worse(1.07), gobench.Options{Spread: &gobench.Spread{Interleaved: 0.02, Apart: 0.05, From: "self-test 20261128-100000.000-abcdef", CPU: "A"}}},
+		"turns":  {"interleaved: 20261128-110000.000-abcdef\n" + worse(1), "interleaved: 20261128-110000.000-abcdef\n" + worse(1.07), gobench.Options{}},
+		"margin": {worse(1), worse(1.07), gobench.Options{Margin: new(0.1)}},
+		"few":    {measured("A", 3, 1e6, "ns/op") + measured("B", 3, 1e6, "ns/op"), measured("A", 3, 2e6, "ns/op") + measured("B", 3, 1e6, "ns/op"), gobench.Options{Margin: new(0.0)}},
 		"nothing": {measured("A", 6, 1e6, "ns/op"), measured("B", 6, 1e6, "ns/op"),
 			gobench.Options{AllowMissing: true}},
 		"processors": {measured("A", 6, 1e6, "ns/op") + measured("B/n=1", 6, 1e6, "ns/op"),
