@@ -87,7 +87,7 @@ type Environment struct {
 
 // Container is a container that took part in a run, as the engine describes it.
 type Container struct {
-	// Name is its role: upstream, database or sut.
+	// Name is its role: upstream, database, sut or generator.
 	Name string `json:"name"`
 	// Image is the requested image, and ImageID the engine's ID of it.
 	Image   string `json:"image"`
@@ -95,7 +95,7 @@ type Container struct {
 	// CPUs and Memory are the limits in force; zero means none.
 	CPUs   float64 `json:"cpus,omitempty"`
 	Memory int64   `json:"memory_bytes,omitempty"`
-	// Node is the node of a cluster on which the pod of the SUT ran; empty means this machine.
+	// Node is the node of a cluster on which the pod ran; empty means this machine.
 	Node string `json:"node,omitempty"`
 }
 
@@ -551,6 +551,8 @@ type Generator struct {
 	// error, which is also that of Lag.
 	ClockOffset time.Duration `json:"clock_offset_ns"`
 	Uncertainty time.Duration `json:"uncertainty_ns"`
+	// Container is the pod in which it ran; nil means a process of the harness's machine.
+	Container *Container `json:"container,omitempty"`
 }
 
 // GeneratorName names the load generator of an index, from 0, in messages, which count
@@ -604,7 +606,7 @@ func (s *Service) Overload() (Overload, bool) {
 		all = append(all, Overload{GeneratorName(i, len(s.Generators)), g.Lag.P50, g.Late, g.Ended})
 	}
 	together := Overload{GeneratorName(0, 1), s.Lag.P50, s.Late, s.Ended}
-	if len(all) > 0 {
+	if len(all) > 1 {
 		together.Generator = fmt.Sprintf("the group of %d load generators", len(all))
 	}
 	for _, o := range append(all, together) {

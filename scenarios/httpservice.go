@@ -225,6 +225,20 @@ func (s *Scenario) Secrets(lookup func(name string) (string, bool)) []string {
 	return secrets
 }
 
+// Environment returns the values of the environment variables that the scenario names as
+// ${NAME} and that are set.
+func (s *Scenario) Environment(lookup func(name string) (string, bool)) map[string]string {
+	values := map[string]string{}
+	for _, t := range slices.Concat(s.templates(), s.values()) {
+		for _, m := range environment.FindAllStringSubmatch(t.text, -1) {
+			if v, set := lookup(m[1]); set {
+				values[m[1]] = v
+			}
+		}
+	}
+	return values
+}
+
 // Unset returns an error for each text of the scenario that names a variable of the
 // environment as ${NAME} which is not set; nil means that a run has all of them. The
 // errors have paths, but no positions.

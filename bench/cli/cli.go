@@ -71,6 +71,9 @@ func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int, 
 	if args[0] == generator.ChildArg {
 		return generator.Main(stdin, stdout, stderr, experiment.LoadOptions), true
 	}
+	if args[0] == generator.PodArg {
+		return generator.PodMain(stdin, stdout, stderr, experiment.LoadOptions), true
+	}
 	if args[0] == probe.ChildArg {
 		return probe.Main(stdin, stdout, stderr), true
 	}

@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 		switch args := os.Args[2:]; {
 		case os.Args[1] == sut.ChildArg:
 			os.Exit(sut.Main(args, os.Stdin, os.Stdout, os.Stderr))
+		case os.Args[1] == generator.PodArg:
+			os.Exit(generator.PodMain(os.Stdin, os.Stdout, os.Stderr, experiment.LoadOptions))
 		case os.Args[1] == generator.ChildArg:
 			os.Exit(generator.Main(os.Stdin, os.Stdout, os.Stderr, experiment.LoadOptions))
 		case os.Args[1] == serviceArg:

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,9 @@ type loadSpec struct {
 	Share load.Share `json:"share"`
 	// Allowed are the hosts beyond loopback that may get load.
 	Allowed []string `json:"allowed,omitempty"`
+	// Environment has the variables of the environment that the requests name, for a
+	// generator that does not have that of the harness; nil means that it has.
+	Environment map[string]string `json:"environment,omitempty"`
 	// Name is the attack's name in vegeta's results.
 	Name string `json:"name,omitempty"`
 }
@@ -96,6 +100,9 @@ func LoadOptions(text []byte) (load.Options, error) {
 		}
 	}
 	q := &requests{scenario: l.Scenario, base: l.Base, values: l.Variables, items: requestItems(l.Scenario)}
+	if l.Environment != nil {
+		q.lookup = func(name string) (value string, set bool) { value, set = l.Environment[name]; return value, set }
+	}
 	o.Request = func(n uint64) load.Request {
 		r, _ := q.request(n) // each kind was made before
 		return r
@@ -121,6 +128,8 @@ type requests struct {
 	base     string // the URL of the service without a path
 	values   variables
 	items    [][]string // nil means none
+	// lookup returns the variables of the environment; nil means os.LookupEnv.
+	lookup func(name string) (value string, set bool)
 }
 
 // requestItems returns the items that requests may hold; nil means that the scenario has none.
@@ -147,6 +156,10 @@ func (q *requests) request(n uint64) (load.Request, error) {
 	made := load.Request{Method: r.Method, Body: r.Data}
 	literal := q.scenario.Service.Targets != ""
 	var err error
+	lookup := q.lookup
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
 	more := map[string]string{scenarios.VariableNumber: strconv.FormatUint(n, 10)}
 	if len(q.items) > 0 {
 		more[scenarios.VariableItem] = strings.Join(q.items[n%uint64(len(q.items))], "/")
@@ -156,7 +169,7 @@ func (q *requests) request(n uint64) (load.Request, error) {
 			return text
 		}
 		var expanded string
-		expanded, err = q.values.expand(text, more)
+		expanded, err = q.values.expand(text, more, lookup)
 		return expanded
 	}
 	made.URL = q.base + expand(r.Path)
@@ -178,13 +191,19 @@ type generators struct {
 	parts []*load.Recorder // what each has sent
 }
 
-// startGenerators starts the load generators, unless there is one. stop ends them.
+// startGenerators starts the load generators, unless the harness is the only one. stop ends
+// them.
 func (t *serviceTrial) startGenerators(ctx context.Context) (stop func(), err error) {
 	n := t.scenario.Service.GeneratorCount()
-	if n == 1 {
+	var group *generator.Group
+	switch r := t.m.trials; {
+	case r.Launcher != nil: // the harness is too far away to send any load
+		group, err = generator.Launch(ctx, r.Launcher, HostOf(r.RunID, t.m.planned.Index, t.scenario, 0, 1), n)
+	case n == 1:
 		return func() {}, nil
+	default:
+		group, err = generator.Start(ctx, r.Executable, n)
 	}
-	group, err := generator.Start(ctx, t.m.trials.Executable, n)
 	if err != nil {
 		return nil, err
 	}
@@ -207,6 +226,9 @@ func (t *serviceTrial) prepareGenerators() error {
 // spec returns the specification of a load generator.
 func (t *serviceTrial) spec(generator int) *loadSpec {
 	l := &loadSpec{Scenario: t.scenario, Base: t.base, BuiltIn: t.http == nil, Seed: t.m.planned.Seed}
+	if t.inside != "" {
+		l.Base = t.inside
+	}
 	if n := t.scenario.Service.GeneratorCount(); n > 1 {
 		l.Share = load.Share{Index: generator, Of: n}
 	}
@@ -232,6 +254,12 @@ func (l *loadSpec) forProcess(t *serviceTrial) *loadSpec {
 	sent.Scenario = &scenarios.Scenario{Seed: s.Seed, Items: s.Items, Upstream: mockupstream.Profile{Request: s.Upstream.Request}, Service: &service}
 	sent.Variables = t.m.planned.Variant.Variables()
 	sent.Allowed = t.m.trials.Environment.AllowedTargets()
+	if base, err := url.Parse(t.inside); err == nil && t.inside != "" { // the pod of the service is our own
+		sent.Allowed = append(slices.Clip(sent.Allowed), base.Hostname())
+		named := *sent.Scenario
+		named.Variants = []scenarios.Variant{t.m.planned.Variant}
+		sent.Environment = named.Environment(os.LookupEnv)
+	}
 	return &sent
 }
 
@@ -314,7 +342,7 @@ func (g *generators) result() ([]results.Generator, error) {
 		all = append(all, results.Generator{
 			Index: i, Due: s.Due, Ended: s.Ended, Dropped: s.Dropped, Late: s.Late, Errors: s.Errors,
 			Peak: g.parts[i].Counts().Peak, Lag: s.Lag,
-			Start: report.Late, ClockOffset: report.Offset, Uncertainty: report.Uncertainty,
+			Start: report.Late, ClockOffset: report.Offset, Uncertainty: report.Uncertainty, Container: report.Container,
 		})
 	}
 	return all, nil

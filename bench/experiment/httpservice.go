@@ -373,7 +373,7 @@ func (t *serviceTrial) serveHTTP(ctx context.Context) (outcome string, err error
 	t.base = t.http.base
 	stopGenerators, err := t.startGenerators(ctx)
 	if err != nil {
-		return results.OutcomeFailed, err
+		return startFailure(err), err
 	}
 	defer stopGenerators()
 	if err := t.prepareGenerators(); err != nil {

@@ -5,15 +5,18 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"floodgate/bench/environment/child"
 	"floodgate/bench/experiment"
+	"floodgate/bench/load/generator"
 	"floodgate/bench/probe"
 	"floodgate/bench/procjson"
 	"floodgate/bench/sut"
@@ -29,6 +32,10 @@ type cluster struct {
 	err        error          // of the next launch
 	lost       *sut.LostError // ends each SUT before it is ready
 	hosts      []sut.Host
+
+	mu           sync.Mutex // guards generators
+	generators   []sut.Host
+	generatorErr error // of each launch
 }
 
 func (c *cluster) Launch(_ context.Context, h sut.Host, args []string) (sut.Launched, error) {
@@ -54,6 +61,31 @@ func (c *cluster) Launch(_ context.Context, h sut.Host, args []string) (sut.Laun
 	return l, nil
 }
 
+// LaunchGenerator starts a load generator.
+func (c *cluster) LaunchGenerator(_ context.Context, h sut.Host, args []string) (generator.Launched, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.generators = append(c.generators, h)
+	if c.generatorErr != nil {
+		return nil, c.generatorErr
+	}
+	cmd := exec.Command(c.executable, args...)
+	cmd.Env = []string{} // in a pod, that of the harness is not there
+	p, err := procjson.Start(cmd, nil)
+	return generatorPod{p}, err
+}
+
+// generatorPod is a load generator in a process of this machine that is reached as in a pod.
+type generatorPod struct{ *procjson.Process }
+
+func (g generatorPod) Input() io.WriteCloser { return g.Stdin }
+func (g generatorPod) Output() io.ReadCloser { return g.Stdout }
+func (g generatorPod) State() string         { return g.Process.State().String() }
+
+func (g generatorPod) Describe() results.Container {
+	return results.Container{Name: "generator", Node: "node2"}
+}
+
 type launched struct {
 	process *procjson.Process
 	stderr  io.Reader
@@ -69,6 +101,12 @@ func (l *launched) Kill()                 { l.process.Kill() }
 func (l *launched) Wait() sut.Exit {
 	<-l.process.Done()
 	return sut.Exit{Code: l.process.State().ExitCode(), Text: l.process.State().String(), Lost: l.lost}
+}
+
+func (l *launched) Inside() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
+
+func (l *launched) Forward(port uint16) (netip.AddrPort, error) {
+	return netip.AddrPortFrom(l.Inside(), port), nil
 }
 
 func (l *launched) Describe() results.Container {
@@ -175,5 +213,41 @@ func TestLostHost(t *testing.T) {
 				t.Errorf("%v, %s: %s", err, record.Outcome, record.Reason)
 			}
 		})
+	}
+}
+
+// A service that is launched elsewhere gets its load from generators there, of which none is
+// the harness, and one request to see that it recovers through the way from this machine.
+func TestLaunchedService(t *testing.T) {
+	r, c, _ := inCluster(t)
+	s := scenario(t, strings.Replace(loadScenario("1ms", 1024, "{strategy: bounded, limit: 4}"), "duration: 1s", "generators: 2, duration: 300ms", 1))
+	r.IgnoreLag()
+	record, err := r.Run(t.Context(), plan(t, s)[0])
+	if err != nil || record.Outcome != results.OutcomeOK {
+		t.Fatalf("%v, %s: %s", err, record.Outcome, record.Reason)
+	}
+	if g := record.Service; g.Due != 30 || g.OK != 30 || !g.Recovered || len(g.Generators) != 2 {
+		t.Fatalf("%d due, %d done, %v, %d generators", g.Due, g.OK, g.Errors, len(g.Generators))
+	}
+	for i, g := range record.Service.Generators {
+		if g.Due != 15 || g.Uncertainty <= 0 || g.Container == nil || g.Container.Node != "node2" {
+			t.Errorf("generator %d: %+v", i, g)
+		}
+		if h := c.generators[i]; h.Trial != t.Name()+"/0" || h.Hosts != 2 || h.Deadline <= 0 {
+			t.Errorf("launched as %+v", h)
+		}
+	}
+	if d := record.Documents; d.Expected != 310 || d.Found != 310 || d.Violations() != 0 { // one report more
+		t.Errorf("documents %+v", d)
+	}
+}
+
+// A trial whose generator was lost before it began is invalid.
+func TestLostGenerator(t *testing.T) {
+	r, c, _ := inCluster(t)
+	c.generatorErr = &sut.LostError{Reason: "pod generator-1 was preempted"}
+	record, err := r.Run(t.Context(), plan(t, scenario(t, loadScenario("1ms", 1024, "{strategy: bounded, limit: 4}")))[0])
+	if want := "start the load generator: pod generator-1 was preempted"; err != nil || record.Outcome != results.OutcomeInvalid || record.Reason != want {
+		t.Errorf("%v, %s: %s", err, record.Outcome, record.Reason)
 	}
 }

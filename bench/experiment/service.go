@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type serviceTrial struct {
 	m        *measurement
 	scenario *scenarios.Scenario
 	base     string       // the URL of the service without a path
+	inside   string       // that for load generators in its own network; empty means base
 	http     *httpService // nil means the built-in service
 	// generators are the load generators; nil means one.
 	generators *generators
@@ -50,7 +52,7 @@ func newServiceTrial(m *measurement) *serviceTrial {
 func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	stop, err := t.startGenerators(ctx)
 	if err != nil {
-		return results.OutcomeFailed, err
+		return startFailure(err), err
 	}
 	defer stop()
 	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeGo}); err != nil {
@@ -62,7 +64,9 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	if err != nil {
 		return t.m.failure(ctx, fmt.Errorf("wait until the SUT serves: %w", err))
 	}
-	t.base = "http://" + serving.Addr
+	if err := t.reach(serving.Addr); err != nil {
+		return results.OutcomeFailed, err
+	}
 	if err := t.prepareGenerators(); err != nil {
 		return results.OutcomeFailed, err
 	}
@@ -94,6 +98,23 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 		return "", nil
 	}
 	return checkGenerators(t.m.record.Service, time.Duration(t.scenario.Service.Duration))
+}
+
+// reach finds the way to the built-in service, which listens on an address where it runs.
+func (t *serviceTrial) reach(addr string) error {
+	listens, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return fmt.Errorf("the SUT serves on an address that is none: %w", err)
+	}
+	inside, here, elsewhere, err := t.m.process.Forward(listens.Port())
+	if err != nil {
+		return err
+	}
+	t.base = "http://" + addr
+	if elsewhere {
+		t.base, t.inside = "http://"+here.String(), "http://"+inside.String()
+	}
+	return nil
 }
 
 // load sends the reports and waits until all have ended or the service has stalled.

@@ -12,6 +12,7 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"floodgate/bench/load"
+	"floodgate/bench/load/generator"
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -39,8 +40,9 @@ type Trials struct {
 	// means that no engine is available. The limits come from the scenario.
 	Container *sut.ContainerOptions
 	// Launcher starts the SUT elsewhere than on this machine, such as in the pods of a
-	// cluster, with the limits of the scenario; nil means that it runs here.
-	Launcher sut.Launcher
+	// cluster, with the limits of the scenario, and the load generators of a service; nil
+	// means that they run here.
+	Launcher Launcher
 	// SaveVegeta receives vegeta's results at the end of a service's trial, unless the
 	// trial is invalid. Its error fails the trial; nil means that nothing is called.
 	SaveVegeta func(*vegeta.Result) error
@@ -61,6 +63,12 @@ type Trials struct {
 	// ignoreSkew accepts a trial of several hosts however far apart they started, for
 	// tests that do not depend on it.
 	ignoreSkew bool
+}
+
+// Launcher starts the parts of a trial elsewhere than on this machine.
+type Launcher interface {
+	sut.Launcher
+	generator.Launcher
 }
 
 // NewTrials returns the Trials of a run in an environment.
@@ -316,13 +324,26 @@ func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *re
 	return m, nil
 }
 
+// loadTime returns the longest time from the begin of a service's load until it has ended
+// and the service may be drained, without that of the start of its load generators; zero
+// means that there is no service.
+func loadTime(s *scenarios.Scenario) time.Duration {
+	if s.Service == nil {
+		return 0
+	}
+	return time.Duration(s.Service.Duration) + time.Duration(s.Service.Timeout) + time.Duration(s.Service.Recovery)
+}
+
 // HostOf returns a host of a trial's SUT that is launched elsewhere, by its index.
 func HostOf(run string, trial int, s *scenarios.Scenario, index, hosts int) sut.Host {
 	return sut.Host{
 		Trial: fmt.Sprintf("%s/%d", run, trial), Index: index, Hosts: hosts, Limits: scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory},
-		Deadline: s.SUT.MaxReady() + time.Duration(s.SUT.Timeout) + 2*closeTimeout + leakTimeout,
+		Deadline: s.SUT.MaxReady() + time.Duration(s.SUT.Timeout) + loadTime(s) + 2*closeTimeout + leakTimeout,
 	}
 }
+
+// everywhere is the address on which a service listens in a network of its own.
+const everywhere = "0.0.0.0"
 
 // spec returns the specification of a trial for a host.
 func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
@@ -332,9 +353,12 @@ func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
 		return sut.Spec{}, err
 	}
 	upstream, mongo := t.Variant.MaxConns()
-	upstreamURL, databaseURI := r.Environment.UpstreamURL(), r.Environment.MongoURI()
+	upstreamURL, databaseURI, listen := r.Environment.UpstreamURL(), r.Environment.MongoURI(), ""
 	if r.Launcher != nil {
 		upstreamURL, databaseURI = r.Environment.Bridged()
+		if s.Service != nil {
+			listen = everywhere
+		}
 	}
 	rate := 0
 	if !r.Environment.Mock() && !s.SUT.OwnProgram() { // the proxy throttles another program
@@ -343,7 +367,7 @@ func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
 	return sut.Spec{
 		AllowTargets: r.Environment.AllowedTargets(),
 		Floodgate:    sut.Version, Type: sut.TypeSpec, Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index),
-		Variant: variantFor(s, t.Variant), Items: p.items, Service: s.Service != nil, Batches: max(1, s.Items.Batches),
+		Variant: variantFor(s, t.Variant), Items: p.items, Service: s.Service != nil, Listen: listen, Batches: max(1, s.Items.Batches),
 		Upstream: sut.UpstreamSpec{
 			URL: upstreamURL, Timeout: s.SUT.FetchTimeout,
 			Rate: rate, MaxConns: upstream, Fresh: t.Variant.Connections.Upstream == "fresh",

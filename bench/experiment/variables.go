@@ -26,8 +26,8 @@ func (r *Trials) variables(s *scenarios.Scenario, v scenarios.Variant) variables
 }
 
 // expand replaces the variables of a text, those of more first, and then those of the
-// environment.
-func (values variables) expand(text string, more map[string]string) (string, error) {
+// environment, which lookup returns.
+func (values variables) expand(text string, more map[string]string, lookup func(string) (string, bool)) (string, error) {
 	expanded, err := scenarios.Expand(text, func(name string) (string, bool) {
 		if v, ok := more[name]; ok {
 			return v, true
@@ -38,21 +38,21 @@ func (values variables) expand(text string, more map[string]string) (string, err
 	if err != nil {
 		return "", err
 	}
-	return scenarios.ExpandEnvironment(expanded, os.LookupEnv)
+	return scenarios.ExpandEnvironment(expanded, lookup)
 }
 
 // fill sets the command and the environment of a program.
 func (values variables) fill(o *sut.Options, s scenarios.SUT) error {
 	o.Command = nil
 	for i, text := range s.Command {
-		word, err := values.expand(text, nil)
+		word, err := values.expand(text, nil, os.LookupEnv)
 		if err != nil {
 			return fmt.Errorf("sut.command[%d]: %w", i, err)
 		}
 		o.Command = append(o.Command, word)
 	}
 	for name, v := range s.Env {
-		value, err := values.expand(scenarios.Text(v), nil)
+		value, err := values.expand(scenarios.Text(v), nil, os.LookupEnv)
 		if err != nil {
 			return fmt.Errorf("sut.env.%s: %w", name, err)
 		}

@@ -329,6 +329,41 @@ func TestHosts(t *testing.T) {
 	w.nothingLeft()
 }
 
+// A service gets its load from two pods, and nothing of it goes through the API server but
+// their counts.
+func TestService(t *testing.T) {
+	t.Parallel()
+	w := newTenant(t, nil)
+	cmd, out := w.run(w.scenario("service: {report_items: 4, arrivals: {rate: 20}, duration: 2s, generators: 2}\nlevels: [{service.arrivals.rate: 20}]\n"))
+	w.exit(cmd, out, 0, 3)
+	ok := 0
+	for _, trial := range w.stored().Trials {
+		busy := trial.Outcome == results.OutcomeInvalid && strings.Contains(trial.Reason, "load generator")
+		if trial.Outcome != results.OutcomeOK && !busy {
+			t.Errorf("trial %d: %s %s", trial.Index, trial.Outcome, trial.Reason)
+		}
+		if s := trial.Service; s != nil {
+			ok++
+			if s.Due != 40 || s.OK != 40 || !s.Recovered || len(s.Generators) != 2 {
+				t.Errorf("trial %d: %d due, %d done, %v, %d generators", trial.Index, s.Due, s.OK, s.Errors, len(s.Generators))
+			}
+			for _, g := range s.Generators {
+				t.Logf("trial %d: generator %d: lag p99 %v, start %v ± %v", trial.Index, g.Index, g.Lag.P99, g.Start, g.Uncertainty)
+				if g.Due != 20 || g.Container == nil || g.Container.Node == "" {
+					t.Errorf("trial %d: generator %+v", trial.Index, g)
+				}
+			}
+		}
+		if d := trial.Documents; trial.Outcome == results.OutcomeOK && (d.Found != 41*4 || d.Lost != 0) { // one report more
+			t.Errorf("trial %d: documents %+v", trial.Index, d)
+		}
+	}
+	if ok == 0 {
+		t.Errorf("no trial was loaded\n%s", out)
+	}
+	w.nothingLeft()
+}
+
 // The cluster removes everything after kill -9, and the run is continued.
 func TestKilled(t *testing.T) {
 	t.Parallel()

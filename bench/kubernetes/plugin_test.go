@@ -48,6 +48,7 @@ func TestRender(t *testing.T) {
 	}
 	for golden, args := range map[string][]string{
 		"report.yaml":  {"report"},
+		"service.yaml": {"service"},
 		"delayed.yaml": {delayed, "--mongo-image", "embedded", "--namespace", "load", "--image", "registry.example/floodgate:1"},
 	} {
 		t.Run(golden, func(t *testing.T) {
@@ -95,7 +96,6 @@ func TestMistakes(t *testing.T) {
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	for want, args := range map[string][]string{
 		"set KUBECONFIG, or name a context with --context":                         {"run", "report", "--env", "kubernetes", "--image", "a", "--out", t.TempDir()},
-		"--env kubernetes cannot run a service":                                    {"run", "service", "--env", "kubernetes", "--out", t.TempDir()},
 		"--keep-data needs the embedded environment":                               {"run", "report", "--env", "kubernetes", "--keep-data", "--out", t.TempDir()},
 		"at least one of the flags in the group [output push] is required":         {"image"},
 		"is not a Linux binary; build one with: CGO_ENABLED=0 GOOS=linux go build": {"image", "--binary", "plugin_test.go", "--output", filepath.Join(t.TempDir(), "x")},

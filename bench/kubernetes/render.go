@@ -15,6 +15,7 @@ import (
 	"floodgate/bench/experiment"
 	"floodgate/bench/kubernetes/cluster"
 	"floodgate/bench/kubernetes/image"
+	"floodgate/bench/load/generator"
 	"floodgate/bench/sut"
 	"floodgate/scenarios"
 )
@@ -48,9 +49,10 @@ func newRender(stdout io.Writer) *cobra.Command {
 		Example: `  floodgate kubernetes render report
   floodgate kubernetes render --role | kubectl apply -f -`,
 		Long: `Prints the Jobs of a run as YAML: its anchor, upstream and database, the
-database proxy if the scenario delays the database, and the first trial. A run
-creates them with owner references to the anchor, which removes them. --role
-prints the Role that --env kubernetes needs in its namespace instead.`,
+database proxy if the scenario delays the database, and the first trial with
+the load generators of a service. A run creates them with owner references to
+the anchor, which removes them. --role prints the Role that --env kubernetes
+needs in its namespace instead.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if o.role {
@@ -94,6 +96,9 @@ func (o renderOptions) render(w io.Writer, s *scenarios.Scenario) error {
 		jobs = append(jobs, m.Server(server))
 	}
 	jobs = append(jobs, m.SUT(experiment.HostOf("RUN", 0, s, 0, s.SUT.HostCount()), sut.LaunchArgs(s.SUT.NoFile)))
+	if s.Service != nil {
+		jobs = append(jobs, m.Generator(experiment.HostOf("RUN", 0, s, 0, s.Service.GeneratorCount()), []string{generator.PodArg}))
+	}
 	for _, job := range jobs {
 		text, err := yaml.Marshal(manifest(job))
 		if err != nil {

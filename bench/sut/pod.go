@@ -3,6 +3,7 @@ package sut
 import (
 	"context"
 	"io"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -41,6 +42,11 @@ type Launched interface {
 	Kill()
 	// Describe returns the host for the record.
 	Describe() results.Container
+	// Inside returns the address of the host in its own network, where generators of load
+	// reach it. Forward returns a loopback address of this machine that leads to a port of the
+	// host until the SUT has ended.
+	Inside() netip.Addr
+	Forward(port uint16) (netip.AddrPort, error)
 	// Probe starts the probe beside the SUT.
 	Probe(ctx context.Context, t probe.Target, o probe.Options) (*probe.Remote, error)
 }
@@ -89,6 +95,18 @@ func (p *Process) Probe(ctx context.Context, t probe.Target, o probe.Options) (r
 	}
 	r, err = l.Probe(ctx, t, o)
 	return r, true, err
+}
+
+// Forward returns the two addresses of a port of a SUT that runs elsewhere: that in its own
+// network, and a loopback address of this machine that leads there; ok is false for a SUT
+// on this machine.
+func (p *Process) Forward(port uint16) (inside, here netip.AddrPort, ok bool, err error) {
+	l, ok := p.program.(launched)
+	if !ok {
+		return inside, here, false, nil
+	}
+	here, err = l.Launched.Forward(port)
+	return netip.AddrPortFrom(l.Inside(), port), here, true, err
 }
 
 func (launched) pid() int { return 0 }

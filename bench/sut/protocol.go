@@ -77,6 +77,9 @@ type Spec struct {
 	// answers "stacks" with the stacks of its goroutines, and at "drain" it finishes
 	// the reports in progress.
 	Service bool `json:"service,omitempty"`
+	// Listen is the address on which it serves them instead, without a port, in a network of
+	// its own; empty means 127.0.0.1.
+	Listen string `json:"listen,omitempty"`
 	// Observe is false to run the pipeline without its recorder, in order to measure
 	// the recorder's cost.
 	Observe bool `json:"observe"`

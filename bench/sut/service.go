@@ -2,6 +2,7 @@ package sut
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ type reportServer struct {
 	writers []*calllog.MongoWriter // those that are not closed
 }
 
-// serve starts to serve reports on a free port of 127.0.0.1. It handles SIGTERM before
+// serve starts to serve reports on a free port of the specification's address. It handles SIGTERM before
 // it listens, so that a SIGTERM drains the service as soon as its address is known.
 func (c *core) serve() (_ *reportServer, err error) {
 	s := &reportServer{core: c, began: time.Now()}
@@ -89,7 +90,7 @@ func (c *core) serve() (_ *reportServer, err error) {
 	if s.service, err = service.New(o); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", net.JoinHostPort(cmp.Or(c.spec.Listen, "127.0.0.1"), "0"))
 	if err != nil {
 		return nil, fmt.Errorf("serve reports: %w", err)
 	}

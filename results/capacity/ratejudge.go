@@ -125,7 +125,7 @@ func Judge(t results.Trial, slo scenarios.SLO, nofile int, unit string) Point {
 	case s != nil && s.GeneratorOverloaded():
 		o, _ := s.Overload()
 		generator := "the generator"
-		if len(s.Generators) > 0 {
+		if len(s.Generators) > 1 {
 			generator = o.Generator
 		}
 		p.inconclusive("%s was too slow: it started %d of %d requests more than %s late", generator, o.Late, o.Ended, text.Short(results.LagBound))

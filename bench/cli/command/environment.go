@@ -72,8 +72,9 @@ type Setup struct {
 	note     func(string)
 	first    []string // the arguments of the scenario's first item
 	shard    scenarios.Shard
-	// Launcher starts the SUT in a pod; nil means that it does not run in one.
-	Launcher   sut.Launcher
+	// Launcher starts the SUT and load generators in pods; nil means that they do not run in
+	// pods.
+	Launcher   experiment.Launcher
 	kubernetes Kubernetes
 	cluster    Cluster // nil before Start, and without a cluster
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"floodgate/bench/environment"
-	"floodgate/bench/sut"
+	"floodgate/bench/experiment"
 	"floodgate/results"
 )
 
@@ -31,7 +31,7 @@ type Kubernetes interface {
 // Cluster runs the pods of one run. Close removes all of them.
 type Cluster interface {
 	environment.Pods
-	sut.Launcher
+	experiment.Launcher
 	Close() error
 }
 
@@ -61,8 +61,6 @@ func (u *Setup) fitsPods() error {
 	switch {
 	case s.SUT.OwnProgram() || s.SUT.Runs():
 		return fmt.Errorf("scenario %s: --env kubernetes runs the built-in system under test, and no program of your own; use --env containers or external", s.Name)
-	case s.Service != nil:
-		return fmt.Errorf("scenario %s: --env kubernetes cannot run a service, because its load would go through the API server; use --env embedded or containers", s.Name)
 	}
 	return nil
 }

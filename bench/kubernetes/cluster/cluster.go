@@ -67,8 +67,8 @@ type Cluster struct {
 	mu     sync.Mutex // guards anchor, and is held while one starts
 	anchor *anchor
 
-	launching sync.Mutex        // guards fleets
-	fleets    map[string]*fleet // by trial
+	launching sync.Mutex // guards fleets
+	fleets    map[fleetID]*fleet
 }
 
 // Connect connects to a cluster and starts the anchor of the run.
@@ -84,7 +84,7 @@ func connect(ctx context.Context, o Options, client kubernetes.Interface, t tran
 	if o.Note == nil {
 		o.Note = func(string) {}
 	}
-	c := &Cluster{options: o, client: client, transport: t, fleets: map[string]*fleet{}}
+	c := &Cluster{options: o, client: client, transport: t, fleets: map[fleetID]*fleet{}}
 	answering, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
 	version, err := t.version(answering)

@@ -27,6 +27,7 @@ import (
 	"k8s.io/client-go/tools/remotecommand"
 
 	"floodgate/bench/environment"
+	"floodgate/bench/load/generator"
 	"floodgate/bench/probe"
 	"floodgate/bench/sut"
 	"floodgate/scenarios"
@@ -223,6 +224,67 @@ func TestLaunchFleet(t *testing.T) {
 				t.Errorf("after host %d, %d Jobs are left, %v", i, len(jobs.Items), err)
 			}
 		}
+	}
+}
+
+// The load generators of a trial share a Job beside that of the SUT, which stays until the
+// last has ended.
+func TestLaunchGenerators(t *testing.T) {
+	f := newFake(t)
+	f.streams = func(_ context.Context, pod, _ string, s remotecommand.StreamOptions) error {
+		fmt.Fprintln(s.Stdout, pod)
+		_, err := io.Copy(io.Discard, s.Stdin) // its end is that of the generator
+		return err
+	}
+	c := f.connect(t)
+	var generators [2]generator.Launched
+	var wg sync.WaitGroup
+	for i := range generators {
+		wg.Go(func() {
+			h := host1
+			h.Index, h.Hosts = i, len(generators)
+			g, err := c.LaunchGenerator(t.Context(), h, []string{generator.PodArg})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			generators[i] = g
+			name, _ := bufio.NewReader(g.Output()).ReadString('\n')
+			if want := fmt.Sprintf("floodgate-generator-2-%d\n", i); name != want {
+				t.Errorf("generator %d is %q, want %q", i, name, want)
+			}
+		})
+	}
+	wg.Wait()
+	for _, g := range generators {
+		if d := g.Describe(); d.Name != roleGenerator || d.Node != "node1" {
+			t.Errorf("described as %+v", d)
+		}
+		if err := g.Input().Close(); err != nil {
+			t.Error(err)
+		}
+		<-g.Done()
+		if state := g.State(); state != "exit status 0" {
+			t.Errorf("ended with %s", state)
+		}
+		g.Kill()
+	}
+}
+
+// The reason of the end of a generator is that of its pod.
+func TestLostGenerator(t *testing.T) {
+	f := newFake(t)
+	f.streams = func(_ context.Context, pod, _ string, _ remotecommand.StreamOptions) error {
+		f.end(strings.TrimSuffix(pod, "-0"), failed("Evicted", "low on memory"))
+		return errors.New("websocket: close 1006")
+	}
+	g, err := f.connect(t).LaunchGenerator(t.Context(), host1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-g.Done()
+	if state := g.State(); !strings.Contains(state, "Evicted: low on memory") {
+		t.Errorf("ended with %s", state)
 	}
 }
 

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/util/httpstream"
 
 	"floodgate/bench/environment/child"
 	"floodgate/bench/probe"
@@ -17,29 +19,39 @@ import (
 	"floodgate/results"
 )
 
-// fleet is the Job of a trial, in which each host has a pod.
+// fleetID names a Job of a trial: that of its hosts, or that of its load generators.
+type fleetID struct{ role, trial string }
+
+// fleet is a Job of a trial, with a pod for each host or for each load generator.
 type fleet struct {
+	fleetID
 	created chan struct{} // closed when job or err is set
 	job     *batchv1.Job
 	err     error
-	running int // hosts that have not ended, of which some may not have been launched yet
+	running int // pods that have not ended, of which some may not have been launched yet
+}
+
+// member is a pod of a fleet, to whose main container the harness is attached.
+type member struct {
+	*attachment
+	cluster *Cluster
+	fleet   *fleet
+	at      place
+	pod     string
+	inside  netip.Addr
+	record  results.Container
+	killed  atomic.Bool
 }
 
 // host is a pod with the SUT of a trial, or with that of one of its hosts.
 type host struct {
-	*attachment
-	cluster *Cluster
-	trial   string
-	fleet   *fleet
-	at      place
-	pod     string
-	record  results.Container
-	killed  atomic.Bool
+	*member
 
 	mu sync.Mutex // guards what follows
 	// probed and ended report that the probe uses the pod, and that the SUT has ended. The
 	// last of the two frees it.
 	probed, ended bool
+	forwarders    []*forwarder // they end with the SUT
 }
 
 // endTimeout bounds the wait for the end of a pod whose streams have ended, and for the
@@ -49,13 +61,24 @@ const endTimeout = 10 * time.Second
 // Launch starts the SUT of a trial, or of one of its hosts, in a pod. The hosts of a trial,
 // which are launched at the same time, share a Job.
 func (c *Cluster) Launch(ctx context.Context, h sut.Host, args []string) (sut.Launched, error) {
-	f, err := c.join(ctx, h, args)
+	m, err := c.launch(ctx, roleSUT, h, func(m Manifests, h sut.Host) *batchv1.Job { return m.SUT(h, args) })
+	if err != nil {
+		return nil, err
+	}
+	return &host{member: m}, nil
+}
+
+// launch starts a pod of a trial. The pods with the same role, which are launched at the same
+// time, share a Job.
+func (c *Cluster) launch(ctx context.Context, role string, h sut.Host, job func(Manifests, sut.Host) *batchv1.Job) (*member, error) {
+	h.Deadline += 2 * c.options.StartTimeout // of this pod, and of others that it waits for
+	f, err := c.join(ctx, fleetID{role, h.Trial}, max(1, h.Hosts), func(m Manifests) *batchv1.Job { return job(m, h) })
 	if err != nil {
 		return nil, err
 	}
 	s, err := c.started(ctx, f.job, h.Index, false, c.options.StartTimeout)
 	if err != nil { // which ends the trial of the others, too
-		err = errors.Join(err, c.disband(h.Trial, f))
+		err = errors.Join(err, c.disband(f))
 		if s != nil {
 			if e, ended := s.ending(); ended && e.lost {
 				return nil, &sut.LostError{Reason: err.Error()}
@@ -63,25 +86,28 @@ func (c *Cluster) Launch(ctx context.Context, h sut.Host, args []string) (sut.La
 		}
 		return nil, err
 	}
-	p := &host{cluster: c, trial: h.Trial, fleet: f, at: place{f.job.Name, h.Index}, pod: s.pod.Name, record: describe(roleSUT, s.pod, h.Limits)}
-	p.record.Node = s.pod.Spec.NodeName
-	p.attachment = c.attach(p.pod, mainContainer, true, true)
-	c.wg.Go(p.follow)
-	return p, nil
+	m := &member{cluster: c, fleet: f, at: place{f.job.Name, h.Index}, pod: s.pod.Name, record: describe(role, s.pod, h.Limits)}
+	m.record.Node = s.pod.Spec.NodeName
+	if m.inside, err = netip.ParseAddr(s.pod.Status.PodIP); err != nil {
+		return nil, errors.Join(fmt.Errorf("pod %s has no address: %w", m.pod, err), c.disband(f))
+	}
+	m.attachment = c.attach(m.pod, mainContainer, true, true)
+	c.wg.Go(m.follow)
+	return m, nil
 }
 
 // follow ends the streams of a pod that the cluster has given up. A node that is lost
 // holds them open.
-func (p *host) follow() {
-	if e, err := p.cluster.pods.awaitEnd(p.ctx, p.at); err == nil && e.lost && pause(p.ctx, endTimeout) {
-		p.cancel()
+func (m *member) follow() {
+	if e, err := m.cluster.pods.awaitEnd(m.ctx, m.at); err == nil && e.lost && pause(m.ctx, endTimeout) {
+		m.cancel()
 	}
 }
 
-// join returns the Job of a trial, which its first host creates.
-func (c *Cluster) join(ctx context.Context, h sut.Host, args []string) (*fleet, error) {
+// join returns a Job of a trial, which the first of its pods creates.
+func (c *Cluster) join(ctx context.Context, id fleetID, pods int, job func(Manifests) *batchv1.Job) (*fleet, error) {
 	c.launching.Lock()
-	f := c.fleets[h.Trial]
+	f := c.fleets[id]
 	if f != nil {
 		c.launching.Unlock()
 		select {
@@ -91,26 +117,26 @@ func (c *Cluster) join(ctx context.Context, h sut.Host, args []string) (*fleet, 
 			return nil, ctx.Err()
 		}
 	}
-	f = &fleet{created: make(chan struct{}), running: max(1, h.Hosts)}
-	c.fleets[h.Trial] = f
+	f = &fleet{fleetID: id, created: make(chan struct{}), running: pods}
+	c.fleets[id] = f
 	c.launching.Unlock()
 	defer close(f.created)
 	m, err := c.owner(ctx)
 	if err == nil {
-		f.job, err = c.create(ctx, m.SUT(h, args))
+		f.job, err = c.create(ctx, job(m))
 	}
 	if err != nil {
 		f.err = err
-		return nil, errors.Join(err, c.disband(h.Trial, f))
+		return nil, errors.Join(err, c.disband(f))
 	}
 	return f, nil
 }
 
-// disband removes the Job of a trial.
-func (c *Cluster) disband(trial string, f *fleet) error {
+// disband removes a Job of a trial.
+func (c *Cluster) disband(f *fleet) error {
 	c.launching.Lock()
-	if c.fleets[trial] == f {
-		delete(c.fleets, trial)
+	if c.fleets[f.fleetID] == f {
+		delete(c.fleets, f.fleetID)
 	}
 	c.launching.Unlock()
 	if f.job == nil {
@@ -119,8 +145,61 @@ func (c *Cluster) disband(trial string, f *fleet) error {
 	return c.remove(f.job.Name)
 }
 
-// Errors is the standard error of the SUT.
-func (p *host) Errors() io.Reader { return p.stderr }
+// Errors is the standard error of the pod's program.
+func (m *member) Errors() io.Reader { return m.stderr }
+
+// Inside returns the address of the pod.
+func (m *member) Inside() netip.Addr { return m.inside }
+
+// Describe returns the pod for the record.
+func (m *member) Describe() results.Container { return m.record }
+
+// Kill ends the pod's program.
+func (m *member) Kill() {
+	m.killed.Store(true)
+	m.attachment.Kill()
+}
+
+// free removes the Job if this is its last pod in use.
+func (m *member) free() {
+	m.cluster.launching.Lock()
+	m.fleet.running--
+	last := m.fleet.running == 0
+	m.cluster.launching.Unlock()
+	if !last {
+		return
+	}
+	if err := m.cluster.disband(m.fleet); err != nil {
+		m.cluster.options.Note(fmt.Sprintf("%s is removed with the run: %v", m.at.job, err))
+	}
+}
+
+// exit returns how the pod's program ended, whose streams have ended.
+func (m *member) exit() sut.Exit {
+	if m.killed.Load() {
+		return sut.Exit{Code: -1, Text: "signal: killed"}
+	}
+	ctx, cancel := context.WithTimeout(m.cluster.ctx, endTimeout)
+	defer cancel()
+	e, err := m.cluster.pods.awaitEnd(ctx, m.at)
+	switch {
+	case err == nil:
+		if e.lost {
+			return lost(e.text)
+		}
+		if m.err != nil { // it ended because its input did
+			return lost(m.err.Error())
+		}
+		return sut.Exit{Code: e.code, Text: e.text}
+	case m.err != nil:
+		return lost(m.err.Error())
+	}
+	return lost(fmt.Sprintf("the streams of pod %s on node %s ended, but the cluster does not report its end within %v", m.pod, m.record.Node, endTimeout))
+}
+
+func lost(reason string) sut.Exit {
+	return sut.Exit{Code: -1, Text: reason, Lost: &sut.LostError{Reason: reason}}
+}
 
 // Wait waits for the end of the SUT, and frees its pod unless the probe still uses it.
 func (p *host) Wait() sut.Exit {
@@ -128,66 +207,34 @@ func (p *host) Wait() sut.Exit {
 	exit := p.exit()
 	p.mu.Lock()
 	p.ended = true
-	probed := p.probed
+	probed, forwarders := p.probed, p.forwarders
 	p.mu.Unlock()
+	for _, f := range forwarders {
+		f.Close()
+	}
 	if !probed {
 		p.free()
 	}
 	return exit
 }
 
-// free removes the Job of the trial if this is its last pod in use.
-func (p *host) free() {
-	p.cluster.launching.Lock()
-	p.fleet.running--
-	last := p.fleet.running == 0
-	p.cluster.launching.Unlock()
-	if !last {
-		return
+// Forward leads from a loopback address to a port of the pod until the SUT has ended.
+func (p *host) Forward(port uint16) (netip.AddrPort, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return netip.AddrPort{}, sut.ErrExited
 	}
-	if err := p.cluster.disband(p.trial, p.fleet); err != nil {
-		p.cluster.options.Note(fmt.Sprintf("%s is removed with the run: %v", p.at.job, err))
+	f, err := startForwarder(p.cluster.ctx, port, func() (httpstream.Connection, error) { return p.cluster.transport.forward(p.pod) })
+	if err != nil {
+		return netip.AddrPort{}, err
 	}
-}
-
-// exit returns how the SUT ended, whose streams have ended.
-func (p *host) exit() sut.Exit {
-	if p.killed.Load() {
-		return sut.Exit{Code: -1, Text: "signal: killed"}
-	}
-	ctx, cancel := context.WithTimeout(p.cluster.ctx, endTimeout)
-	defer cancel()
-	e, err := p.cluster.pods.awaitEnd(ctx, p.at)
-	switch {
-	case err == nil:
-		if e.lost {
-			return lost(e.text)
-		}
-		if p.err != nil { // the SUT ended because its input did
-			return lost(p.err.Error())
-		}
-		return sut.Exit{Code: e.code, Text: e.text}
-	case p.err != nil:
-		return lost(p.err.Error())
-	}
-	return lost(fmt.Sprintf("the streams of pod %s on node %s ended, but the cluster does not report its end within %v", p.pod, p.record.Node, endTimeout))
-}
-
-func lost(reason string) sut.Exit {
-	return sut.Exit{Code: -1, Text: reason, Lost: &sut.LostError{Reason: reason}}
+	p.forwarders = append(p.forwarders, f)
+	return f.Addr(), nil
 }
 
 // Terminate ends the SUT by ending its input.
 func (p *host) Terminate() error { return p.stdin.Close() }
-
-// Kill ends the SUT.
-func (p *host) Kill() {
-	p.killed.Store(true)
-	p.attachment.Kill()
-}
-
-// Describe returns the pod for the record.
-func (p *host) Describe() results.Container { return p.record }
 
 // Probe starts the probe beside the SUT.
 func (p *host) Probe(ctx context.Context, t probe.Target, o probe.Options) (*probe.Remote, error) {

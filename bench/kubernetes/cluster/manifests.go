@@ -28,8 +28,9 @@ const (
 
 // Roles of objects, besides those of servers.
 const (
-	roleAnchor = "anchor"
-	roleSUT    = "sut"
+	roleAnchor    = "anchor"
+	roleSUT       = "sut"
+	roleGenerator = "generator"
 )
 
 // Names of containers. Each pod has one, and that of a SUT a probe as well.
@@ -112,11 +113,23 @@ func (m Manifests) SUT(h sut.Host, args []string) *batchv1.Job {
 		attachable(&pod.Containers[i], true)
 	}
 	pod.ShareProcessNamespace = new(true)
+	return m.fleet(roleSUT, h, pod)
+}
+
+// Generator returns the Job of the load generators of a trial.
+func (m Manifests) Generator(h sut.Host, args []string) *batchv1.Job {
+	pod := m.own(args, scenarios.Limits{})
+	attachable(&pod.Containers[0], true)
+	return m.fleet(roleGenerator, h, pod)
+}
+
+// fleet returns a Job of a trial with a pod for each host, spread over the nodes.
+func (m Manifests) fleet(role string, h sut.Host, pod corev1.PodSpec) *batchv1.Job {
 	pod.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{
 		MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
-		LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{labelRun: m.Run, labelRole: roleSUT}},
+		LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{labelRun: m.Run, labelRole: role}},
 	}}
-	job := m.job(roleSUT, pod, h.Deadline)
+	job := m.job(role, pod, h.Deadline)
 	job.Spec.Completions, job.Spec.Parallelism = new(int32(max(1, h.Hosts))), new(int32(max(1, h.Hosts)))
 	job.Annotations = map[string]string{"floodgate/trial": h.Trial}
 	return job

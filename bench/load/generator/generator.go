@@ -16,6 +16,9 @@
 // The processes send every request's times to the caller a moment later. It records them
 // like its own, so that nothing is lost by merging. They end with the caller, however it
 // ends. The end of one ends the attack with an error that names it.
+//
+// [Launch] starts all generators elsewhere than on this machine, such as in the pods of a
+// cluster, whose main function calls [PodMain]. The calling process then sends nothing.
 package generator
 
 import (
@@ -23,6 +26,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"syscall"
 	"time"
@@ -35,8 +39,12 @@ import (
 	"floodgate/results"
 )
 
-// ChildArg is the hidden subcommand that a program must pass to [Main].
-const ChildArg = "load-child"
+// ChildArg is the hidden subcommand that a program must pass to [Main], and PodArg the one
+// for [PodMain].
+const (
+	ChildArg = "load-child"
+	PodArg   = "load-container"
+)
 
 const (
 	readyWithin  = 30 * time.Second // from the start of a process until it is ready
@@ -52,18 +60,37 @@ type Events struct {
 	Keep  func(*vegeta.Result)
 }
 
-// Report is what the caller knows of a generator's clock.
+// Report is what the caller knows of a generator's clock, and where it ran.
 type Report struct {
 	// Late is the time by which the generator began after the common instant.
 	Late time.Duration
 	// Clock is zero for the generator in the calling process.
 	sut.Clock
+	// Container is the pod of a launched generator; nil means a process of this machine.
+	Container *results.Container
 }
 
-// Group is the generators of one attack. [Start] makes it.
+// Launcher starts load generators elsewhere than on this machine, such as in the pods of a
+// cluster.
+type Launcher interface {
+	// LaunchGenerator starts a generator of a trial, which runs our own binary with args, and
+	// connects to it. Those of one trial are launched at once. An error that wraps a
+	// [sut.LostError] says nothing about the trial.
+	LaunchGenerator(ctx context.Context, h sut.Host, args []string) (Launched, error)
+}
+
+// Launched is a load generator that runs elsewhere.
+type Launched interface {
+	child.Connection
+	// Describe returns where it runs, for the record.
+	Describe() results.Container
+}
+
+// Group is the generators of one attack. [Start] and [Launch] make it.
 type Group struct {
-	remotes []*remote     // from the second generator on
-	late    time.Duration // of the first generator
+	remotes []*remote     // those that are not the calling process
+	first   int           // the index of the first of them: 0, or 1 after the calling process
+	late    time.Duration // of the calling process
 }
 
 // remote is a generator in a process of its own.
@@ -78,14 +105,44 @@ type remote struct {
 // Start starts all generators but the first, and measures their clocks. The executable is
 // a program that calls [Main] for the argument [ChildArg].
 func Start(ctx context.Context, executable string, generators int) (*Group, error) {
-	g := &Group{remotes: make([]*remote, generators-1)}
-	ctx, cancel := context.WithTimeoutCause(ctx, readyWithin, fmt.Errorf("not ready after %v", readyWithin))
-	defer cancel()
+	return start(1, generators, func(i int, name string) (*child.Process, *results.Container, error) {
+		ctx, cancel := bounded(ctx)
+		defer cancel()
+		p, err := child.Start(ctx, child.Options{Name: name, Executable: executable, Args: []string{ChildArg}})
+		return p, nil, err
+	})
+}
+
+// Launch launches all generators of a trial, whose hosts of the SUT h describes, and
+// measures their clocks.
+func Launch(ctx context.Context, l Launcher, h sut.Host, generators int) (*Group, error) {
+	return start(0, generators, func(i int, name string) (*child.Process, *results.Container, error) {
+		host := h
+		host.Index, host.Hosts = i, generators
+		c, err := l.LaunchGenerator(ctx, host, []string{PodArg})
+		if err != nil {
+			return nil, nil, fmt.Errorf("start %s: %w", name, err)
+		}
+		ctx, cancel := bounded(ctx)
+		defer cancel()
+		p, err := child.Connect(ctx, name, "", c)
+		return p, new(c.Describe()), err
+	})
+}
+
+// bounded returns a context in which a process must be ready.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, readyWithin, fmt.Errorf("not ready after %v", readyWithin))
+}
+
+// start starts the generators from the index first on, all at once.
+func start(first, generators int, begin func(i int, name string) (*child.Process, *results.Container, error)) (*Group, error) {
+	g := &Group{remotes: make([]*remote, generators-first), first: first}
 	err := g.each(func(i int) error {
 		name := results.GeneratorName(i, generators)
-		p, err := child.Start(ctx, child.Options{Name: name, Executable: executable, Args: []string{ChildArg}})
+		p, where, err := begin(i, name)
 		if err == nil {
-			g.remotes[i-1] = &remote{name: name, process: p, wall: sut.NewWall(), answer: answerWithin}
+			g.remotes[i-first] = &remote{name: name, process: p, wall: sut.NewWall(), answer: answerWithin, Report: Report{Container: where}}
 		}
 		return err
 	})
@@ -101,13 +158,13 @@ func Start(ctx context.Context, executable string, generators int) (*Group, erro
 	return g, nil
 }
 
-// each calls a function for the index of each generator but the first, all at once, and
-// returns the first error.
+// each calls a function for the index of each generator that is not the calling process,
+// all at once, and returns the first error.
 func (g *Group) each(do func(i int) error) error {
 	var group sync.WaitGroup
 	errs := make([]error, len(g.remotes))
 	for i := range g.remotes {
-		group.Go(func() { errs[i] = do(i + 1) })
+		group.Go(func() { errs[i] = do(i + g.first) })
 	}
 	group.Wait()
 	for _, err := range errs {
@@ -118,11 +175,11 @@ func (g *Group) each(do func(i int) error) error {
 	return nil
 }
 
-// Prepare tells each generator but the first its specification, from which it makes its
-// requests. With keep, the generators also send vegeta's results.
+// Prepare tells each generator that is not the calling process its specification, from
+// which it makes its requests. With keep, the generators also send vegeta's results.
 func (g *Group) Prepare(keep bool, spec func(generator int) any) error {
 	return g.each(func(i int) error {
-		r := g.remotes[i-1]
+		r := g.remotes[i-g.first]
 		text, err := json.Marshal(spec(i))
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
@@ -142,9 +199,9 @@ func (e *FailedError) Error() string { return e.Err.Error() }
 func (e *FailedError) Unwrap() error { return e.Err }
 
 // Attack sends the load from all generators at once, and waits until each request has
-// ended. local sends that of the first generator, from an instant, until its context ends.
-// The error is that of ctx or of local, or a [FailedError] of the first other generator
-// that failed, which ends the attack of all.
+// ended. local sends that of the calling process, from an instant, until its context ends;
+// it is not called after [Launch]. The error is that of ctx or of local, or a [FailedError]
+// of the first other generator that failed, which ends the attack of all.
 func (g *Group) Attack(ctx context.Context, local func(ctx context.Context, start time.Time) error, events func(generator int) Events) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -152,14 +209,16 @@ func (g *Group) Attack(ctx context.Context, local func(ctx context.Context, star
 	var group sync.WaitGroup
 	for i, r := range g.remotes {
 		group.Go(func() {
-			if err := r.attack(ctx, start, events(i+1)); err != nil {
+			if err := r.attack(ctx, start, events(i+g.first)); err != nil {
 				cancel(&FailedError{err})
 			}
 		})
 	}
-	g.late = max(0, time.Since(start))
-	if err := local(ctx, start); err != nil {
-		cancel(err)
+	if g.first > 0 {
+		g.late = max(0, time.Since(start))
+		if err := local(ctx, start); err != nil {
+			cancel(err)
+		}
 	}
 	group.Wait()
 	return context.Cause(ctx)
@@ -176,7 +235,10 @@ func (g *Group) lead() time.Duration {
 
 // Reports returns those of all generators, after Attack.
 func (g *Group) Reports() []Report {
-	all := []Report{{Late: g.late}}
+	var all []Report
+	if g.first > 0 {
+		all = append(all, Report{Late: g.late})
+	}
 	for _, r := range g.remotes {
 		all = append(all, r.Report)
 	}
@@ -186,7 +248,7 @@ func (g *Group) Reports() []Report {
 // Stop ends the processes, whatever they do.
 func (g *Group) Stop() {
 	_ = g.each(func(i int) error {
-		if r := g.remotes[i-1]; r != nil {
+		if r := g.remotes[i-g.first]; r != nil {
 			_ = r.process.Stop(stopGrace) // one that had died was reported by Attack
 		}
 		return nil
@@ -201,7 +263,7 @@ func (r *remote) ask(q request, answer any) error {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), r.answer, errSilent) // an interrupted attack is collected, too
 	defer cancel()
 	err := r.process.Ask(ctx, q, answer)
-	if errors.Is(err, syscall.EPIPE) { // it is about to end
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) { // it is about to end
 		select {
 		case <-r.process.Done():
 			err = r.process.Err()

@@ -58,6 +58,15 @@ func Main(stdin io.Reader, stdout, stderr io.Writer, build func(spec []byte) (lo
 	return 0
 }
 
+// PodMain is [Main] of a process that is not on the caller's machine. It waits until the
+// caller has connected.
+func PodMain(stdin io.Reader, stdout, stderr io.Writer, build func(spec []byte) (load.Options, error)) int {
+	if child.Greeted(stdin) != nil {
+		return 0 // it is not needed
+	}
+	return Main(stdin, stdout, stderr, build)
+}
+
 // process is the state of a generator in a process of its own.
 type process struct {
 	clock   sut.Wall

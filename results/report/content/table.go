@@ -312,7 +312,7 @@ func ServiceRemarks(r summary.ServiceRow) []string {
 		parts = append(parts, fmt.Sprintf("%s leaked, open after everything was closed: %s to the upstream, %s to the database, %s others",
 			text.Count(r.Leaked), text.Count(k.Upstream), text.Count(k.Mongo), text.Count(k.Others())))
 	}
-	if len(r.Generators) > 0 {
+	if len(r.Generators) > 1 {
 		parts = append(parts, generatorsRemark(r))
 	}
 	for _, m := range r.Metrics {
