@@ -93,7 +93,8 @@ func RunPairs(ctx context.Context, v *results.Outcome, p Pairs) (blocks int, err
 		if r.ran.Complete || !v.Open() {
 			break
 		}
-		p.Progress(r.ran.Blocks, v.Design.At[len(v.Design.At)-1])
+		at := v.PerTest().At
+		p.Progress(r.ran.Blocks, at[len(at)-1])
 	}
 	return r.ran.Blocks, v.SetAchieved()
 }

@@ -81,6 +81,7 @@ func Judge(run *results.Run) (*Outcome, error) {
 		ended = []string{fmt.Sprintf("stopped early: threshold %q can no longer be met", v.EndedBy)}
 	}
 	v.Notes = slices.Concat(sharded(v), notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), unreported(x, run), repeated(run), discarded(run), warnings(run, v.Labels))
+	v.Chance = v.chance()
 	v.Decision = decide(v, run)
 	v.Exit = v.Decision.ExitCode()
 	return v, nil

@@ -47,6 +47,9 @@ type Outcome struct {
 	EndedBy string `json:"ended_by,omitempty"`
 	// Thresholds are the budgets of the scenario.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
+	// Chance is the probability of a false failure; nil means that nothing was judged
+	// that can fail.
+	Chance *Chance `json:"chance,omitempty"`
 	// Notes holds caveats about the run as a whole.
 	Notes []string `json:"notes,omitempty"`
 	// Noise holds the findings about disturbances.

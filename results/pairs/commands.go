@@ -85,13 +85,13 @@ func JudgeCommands(v *Outcome, m CommandPairs) error {
 	for _, c := range v.Cells {
 		expected[c.Metric] = c.Expected
 	}
-	v.Cells, v.Remarks = nil, nil
+	v.Cells, v.Remarks, v.Tests = nil, nil, 1
 	for _, metric := range []string{Wall, CPU, RSS} {
 		if len(m.Pairs[metric]) == 0 && metric != m.Metric {
 			continue
 		}
 		c := Cell{Metric: metric, Decides: metric == m.Metric, Expected: expected[metric]}
-		if err := c.judge(v.Design, m.Pairs[metric], m.Complete || !c.Decides); err != nil {
+		if err := c.judge(v.PerTest(), m.Pairs[metric], m.Complete || !c.Decides); err != nil {
 			return fmt.Errorf("judge %s: %w", metric, err)
 		}
 		c.Time = totalTime(m.Pairs[Wall])

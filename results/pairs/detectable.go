@@ -41,7 +41,7 @@ func (v *Outcome) SetExpected(known map[string]Detectable) error {
 			sd, from = k.Noise, k.From
 		}
 		var err error
-		if c.Expected, err = detect(v.Design, stats.NormalNoise(sd), sd, from); err != nil {
+		if c.Expected, err = detect(v.PerTest(), stats.NormalNoise(sd), sd, from); err != nil {
 			return err
 		}
 	}
@@ -68,7 +68,7 @@ func (v *Outcome) SetAchieved() error {
 		if err != nil {
 			return err
 		}
-		if c.Achieved, err = detect(v.Design, like, sd, "of these pairs"); err != nil {
+		if c.Achieved, err = detect(v.PerTest(), like, sd, "of these pairs"); err != nil {
 			return err
 		}
 	}

@@ -42,8 +42,12 @@ type Outcome struct {
 	// Scenario is the scenario that both ran; empty for commands.
 	Scenario string `json:"scenario,omitempty"`
 	// Seed determines the order in every pair.
-	Seed   uint64       `json:"seed"`
+	Seed uint64 `json:"seed"`
+	// Design is the design of all tests together, and Tests their number; see
+	// [Outcome.PerTest]. Zero means that each test has the whole Alpha, as in records of
+	// earlier versions.
 	Design stats.Design `json:"design"`
+	Tests  int          `json:"tests,omitempty"`
 	// FalseAlarm bounds the probability that any cell or tested count is judged worse
 	// although its ratio is at most 1 + margin; Missed bounds that of judging one not worse
 	// although its ratio is higher.
@@ -138,6 +142,9 @@ type Count struct {
 	Time time.Duration `json:"time_ns,omitempty"`
 }
 
+// PerTest returns the design of each test, with its share of Alpha.
+func (v *Outcome) PerTest() stats.Design { return v.Design.Split(v.Tests) }
+
 // Open reports whether more pairs could change the decision: a figure that decides
 // has another analysis ahead, and no count is worse.
 func (v *Outcome) Open() bool {
@@ -202,8 +209,9 @@ func (v *Outcome) conclude() {
 			tests++
 		}
 	}
-	v.FalseAlarm = min(1, float64(tests)*v.Design.Alpha/2)
-	v.Missed = v.Design.Alpha / 2
+	alpha := v.PerTest().Alpha
+	v.FalseAlarm = min(1, float64(tests)*alpha/2)
+	v.Missed = alpha / 2
 	all := []verdict.Decision{verdict.Passed}
 	for _, w := range v.deciding() {
 		all = append(all, w.Decision())

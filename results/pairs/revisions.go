@@ -40,6 +40,20 @@ func (r RevisionTrials) figures() []figure {
 	return []figure{{Makespan, true, func(t *results.Trial) float64 { return float64(t.Makespan) }}}
 }
 
+// tests returns the number of tests of a variant: of its figures that decide and, for a
+// service, of the failed requests.
+func (r RevisionTrials) tests() (n int) {
+	for _, f := range r.figures() {
+		if f.decides {
+			n++
+		}
+	}
+	if r.Service {
+		n++
+	}
+	return n
+}
+
 // JudgeTrials sets the cells, the counts and the exit code of v, a comparison of
 // revisions whose design, kind and sides are set, for the variants at the level.
 func JudgeTrials(v *Outcome, variants []string, level string, ran RevisionTrials) error {
@@ -48,6 +62,7 @@ func JudgeTrials(v *Outcome, variants []string, level string, ran RevisionTrials
 		expected[c.Name()] = c.Expected
 	}
 	v.Cells, v.Counts, v.Remarks = nil, nil, nil
+	v.Tests = len(variants) * ran.tests()
 	for _, variant := range variants {
 		a, b := of(ran.A, variant, level), of(ran.B, variant, level)
 		pairing := summary.PairTrials("B", b, "A", a, ran.Blocks)
@@ -59,7 +74,7 @@ func JudgeTrials(v *Outcome, variants []string, level string, ran RevisionTrials
 			if c.Missing = pairing.Missing; without > 0 {
 				c.Missing = append(slices.Clone(c.Missing), summary.Missing{Why: f.metric + " not measured", Blocks: without})
 			}
-			if err := c.judge(v.Design, pairs, ran.Complete || !f.decides); err != nil {
+			if err := c.judge(v.PerTest(), pairs, ran.Complete || !f.decides); err != nil {
 				return fmt.Errorf("judge %s: %w", c.Name(), err)
 			}
 			if c.Time = time; f.metric == Makespan {

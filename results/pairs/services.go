@@ -62,7 +62,7 @@ func afterLoad(t *results.Trial) (int, bool) {
 // failedRequests compares the requests that failed, block by block. Near its capacity a
 // service fails some requests by chance, so B is worse only if it failed more of them
 // than A in so many blocks that chance explains it with a probability of at most
-// alpha/2, however often the blocks are looked at.
+// alpha/2 of one test, however often the blocks are looked at.
 func (v *Outcome) failedRequests(a, b []*results.Trial, over bool) Count {
 	c := Count{What: "requests failed", Tested: true, Decision: verdict.NotWorse}
 	base := map[int]int{}
@@ -91,7 +91,7 @@ func (v *Outcome) failedRequests(a, b []*results.Trial, over bool) Count {
 	case blocks == 0:
 		c.Decision, c.Why = verdict.Undecided, "no pair"
 	case c.B <= c.A:
-	case evidence(more, fewer) >= 2/v.Design.Alpha:
+	case evidence(more, fewer) >= 2/v.PerTest().Alpha:
 		c.Decision = verdict.Worse
 	default:
 		if c.Decision = verdict.Undecided; !over {

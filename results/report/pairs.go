@@ -60,7 +60,7 @@ func (p *printer) analysisTable(v *pairs.Outcome) {
 		if !c.Decides {
 			limit, word = "", p.Paint("info only", verdict.Faint)
 		}
-		g.Add(figureOf(c), fmt.Sprint(c.Pairs), content.PairsInterim(c, v.Design), content.PairsValue(c.Metric, c.A), content.PairsValue(c.Metric, c.B), content.PairsRatio(c.Ratio), limit, word)
+		g.Add(figureOf(c), fmt.Sprint(c.Pairs), content.PairsInterim(c, v.PerTest()), content.PairsValue(c.Metric, c.A), content.PairsValue(c.Metric, c.B), content.PairsRatio(c.Ratio), limit, word)
 	}
 	if !slices.ContainsFunc(v.Cells, func(c pairs.Cell) bool { return c.Pairs > 0 }) {
 		return

@@ -106,6 +106,30 @@ func (l Design) Validate() error {
 	return nil
 }
 
+// Split returns the design of each of several tests that are made together. It shares
+// Alpha equally among them, so that by Bonferroni's inequality Alpha/2 bounds the
+// probability that any of the tests is wrong in a given direction, however they depend
+// on each other. Analyses after too few pairs for the smaller share are made as soon as
+// there are enough.
+func (l Design) Split(tests int) Design {
+	if tests <= 1 || l.Validate() != nil {
+		return l
+	}
+	l.Alpha /= float64(tests)
+	if l.level() == 1 { // too little to count; Validate refuses it
+		return l
+	}
+	need := signedRankNeed(l.level())
+	var at []int
+	for _, n := range l.At {
+		if n = max(n, need); len(at) == 0 || n > at[len(at)-1] {
+			at = append(at, n)
+		}
+	}
+	l.At = at
+	return l
+}
+
 // maxPairs bounds the memory of an analysis: its Walsh averages take 16 MB.
 const maxPairs = 2000
 

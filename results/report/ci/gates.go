@@ -202,7 +202,7 @@ func pairsTime(v *pairs.Outcome) (sum time.Duration) {
 
 func analysisCheck(v *pairs.Outcome, c pairs.Cell) Check {
 	words := fmt.Sprintf("A %s, B %s, B ÷ A %s, limit %.4g, after %s (interim analysis %s)",
-		content.PairsValue(c.Metric, c.A), content.PairsValue(c.Metric, c.B), content.PairsRatio(c.Ratio), 1+v.Design.Margin, text.Plural(c.Pairs, "pair", "pairs"), content.PairsInterim(c, v.Design))
+		content.PairsValue(c.Metric, c.A), content.PairsValue(c.Metric, c.B), content.PairsRatio(c.Ratio), 1+v.Design.Margin, text.Plural(c.Pairs, "pair", "pairs"), content.PairsInterim(c, v.PerTest()))
 	if c.Reason != "" {
 		words += "; " + c.Reason
 	}

@@ -220,7 +220,7 @@ func PairsSide(s pairs.Side) string {
 
 // EstimatedPower describes, before the first pair, what the design can detect.
 func EstimatedPower(v *pairs.Outcome) []string {
-	d := v.Design
+	d := v.PerTest()
 	analyses := make([]string, len(d.At))
 	for i, n := range d.At {
 		analyses[i] = fmt.Sprint(n)
@@ -234,8 +234,16 @@ func EstimatedPower(v *pairs.Outcome) []string {
 	if slices.ContainsFunc(v.Cells, func(c pairs.Cell) bool { return c.Decides && c.Metric == pairs.ResponseP99 }) {
 		worse = "a figure of B is more than %s above that of A"
 	}
-	all := []string{fmt.Sprintf("Worse: "+worse+". At most %s pairs, with interim analyses after %s, fixed in advance. Probability of a false alarm: at most %s; of a missed regression: at most %s.",
-		TrimmedPercent(d.Margin), last, after, TrimmedPercent(v.FalseAlarm), TrimmedPercent(v.Missed))}
+	of := ""
+	if v.Tests > 1 {
+		of = fmt.Sprintf(" in any of %d tests", v.Tests)
+	}
+	words := fmt.Sprintf("Worse: "+worse+". At most %s pairs, with interim analyses after %s, fixed in advance. Probability of a false alarm%s: at most %s; of a missed regression: at most %s.",
+		TrimmedPercent(d.Margin), last, after, of, TrimmedPercent(v.FalseAlarm), TrimmedPercent(v.Missed))
+	if v.Tests > 1 {
+		words += fmt.Sprintf(" The tests share it equally (Bonferroni, %s each).", TrimmedPercent(d.Alpha/2))
+	}
+	all := []string{words}
 	for _, c := range v.Cells {
 		if c.Decides && c.Expected != nil {
 			all = append(all, fmt.Sprintf("%s: estimated power: %s, with the noise %s.", c.Name(), Detectable(*c.Expected), c.Expected.From))

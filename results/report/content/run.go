@@ -36,8 +36,28 @@ func Title(v *claims.Outcome) string {
 	return name
 }
 
-// Notes returns the caveats.
-func (p *Run) Notes() []string { return slices.Concat(p.Record.Warnings, p.Outcome.Notes) }
+// Notes returns the chance of a false failure and the caveats.
+func (p *Run) Notes() []string {
+	return slices.Concat(FalseFailure(p.Outcome.Chance), p.Record.Warnings, p.Outcome.Notes)
+}
+
+// FalseFailure describes how many claims and thresholds were judged, and the probability
+// that one of them fails by chance; nil means that there is nothing to describe.
+func FalseFailure(c *claims.Chance) []string {
+	if c == nil {
+		return nil
+	}
+	words := text.Plural(c.Judged, "claim or threshold was", "claims and thresholds were") + " judged"
+	if c.Intervals == 0 {
+		return []string{words + ", all by recorded values without a test, so no probability of a false failure is known"}
+	}
+	words += fmt.Sprintf(", with %s at %s: if all hold, chance makes one fail with a probability of at most %s (union bound over %s at %s)",
+		text.Plural(c.Intervals, "interval", "intervals"), TrimmedPercent(c.Level), TrimmedPercent(c.Bound), text.Plural(c.Intervals, "interval", "intervals"), TrimmedPercent((1-c.Level)/2))
+	if c.Untested > 0 {
+		words += fmt.Sprintf("; %d of them compare recorded values without a test", c.Untested)
+	}
+	return []string{words}
+}
 
 // Facts returns the path of the record and facts about the environment: names, which
 // are empty if they repeat the previous one, and texts.
