@@ -221,6 +221,12 @@ type Trial struct {
 	Service *Service `json:"service,omitempty"`
 	// SlotLimit is the limit that strategy adaptive found; nil means none, or unknown.
 	SlotLimit *SlotLimit `json:"slot_limit,omitempty"`
+	// Series is the time series of a SUT that processed its items once, in a scenario with
+	// an adaptive limit: items that are done and, of the limit, its value and the slots in
+	// use. Nil means that it was not sampled.
+	Series *Series `json:"series,omitempty"`
+	// Warmup is the work before the measured part; nil means none.
+	Warmup *Warmup `json:"warmup,omitempty"`
 	// Overrun reports that the SUT exceeded its declared limit; nil means that it
 	// did not, or that the upstream cannot tell.
 	Overrun *Overrun `json:"overrun,omitempty"`
@@ -296,6 +302,17 @@ type Fleet struct {
 // MaxSkew returns the largest skew, together with its uncertainty, of a valid trial of
 // several hosts: 1 % of the makespan, and at least 5 ms.
 func MaxSkew(makespan time.Duration) time.Duration { return max(makespan/100, 5*time.Millisecond) }
+
+// Warmup is work before the measured part of a trial, in the same process. It is part of no
+// other figure, except that the kernel's high-water mark of the memory includes it.
+type Warmup struct {
+	// Took is its duration, and Requests the number of requests to an HTTP service.
+	Took     time.Duration `json:"took_ns"`
+	Requests int           `json:"requests,omitempty"`
+	// Early holds the mean times of an item, or of a request since it was sent, in each tenth
+	// of the first half of the measured part; nil means unknown.
+	Early []time.Duration `json:"early_ns,omitempty"`
+}
 
 // SlotLimit is a limit that was found at run time.
 type SlotLimit struct {

@@ -16,7 +16,8 @@ import (
 //
 // 3 reports had come after 100 ms, 7 after 200 ms, of which 4 were in flight then.
 type Series struct {
-	// At are the times since the service began to serve, in milliseconds.
+	// At are the times since the service began to serve, or the items began, in
+	// milliseconds.
 	At []int64 `json:"at_ms"`
 	// Columns holds the values; a column that an older record lacks is missing.
 	Columns map[Column][]int64 `json:"columns"`
@@ -181,8 +182,61 @@ func (s *Series) Append(at time.Duration, values map[Column]int64) {
 	}
 }
 
+// MaxSamples bounds the time series of a trial: ten minutes of ticks of 100 ms. A longer
+// trial has fewer samples per second.
+const MaxSamples = 6000
+
+// Sampling collects a time series in bounded memory. The zero value is empty.
+type Sampling struct {
+	Series
+	every int // the number of ticks per sample; zero means 1
+	skip  int // the number of ticks to skip before the next sample
+}
+
+// Add appends a sample, unless the tick is to be skipped.
+func (s *Sampling) Add(at time.Duration, values map[Column]int64) {
+	if s.skip > 0 {
+		s.skip--
+		return
+	}
+	if len(s.At) == MaxSamples {
+		s.thin()
+	}
+	s.skip = max(s.every-1, 0)
+	s.Append(at, values)
+}
+
+// thin drops every other sample and halves the rate of further ones.
+func (s *Sampling) thin() {
+	s.every = 2 * max(s.every, 1)
+	s.At = halved(s.At)
+	for c, values := range s.Columns {
+		s.Columns[c] = halved(values)
+	}
+}
+
+func halved(values []int64) []int64 {
+	for i := range len(values) / 2 {
+		values[i] = values[2*i]
+	}
+	return values[:len(values)/2]
+}
+
 // Time returns the time of a sample since the service began to serve.
 func (s Series) Time(i int) time.Duration { return time.Duration(s.At[i]) * time.Millisecond }
+
+// validate checks that every column has a value at each time, and that times rise.
+func (s *Series) validate() error {
+	if !slices.IsSorted(s.At) || len(s.At) > 0 && s.At[0] < 0 {
+		return errors.New("want times ≥ 0 in ascending order")
+	}
+	for c, values := range s.Columns {
+		if len(values) != len(s.At) {
+			return fmt.Errorf("column %s has %d values at %d times", c, len(values), len(s.At))
+		}
+	}
+	return nil
+}
 
 // Known reports whether the series has the value of the column at a sample.
 func (s Series) Known(c Column, i int) bool { return i < len(s.Columns[c]) }

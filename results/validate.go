@@ -72,6 +72,11 @@ func (t *Trial) validateSelf() error {
 			return fmt.Errorf("service: %w", err)
 		}
 	}
+	if t.Series != nil {
+		if err := t.Series.validate(); err != nil {
+			return fmt.Errorf("series: %w", err)
+		}
+	}
 	if t.Machine != nil {
 		if err := t.Machine.validate(); err != nil {
 			return fmt.Errorf("machine: %w", err)

@@ -280,6 +280,9 @@ func (s *Scenario) impossible() strictyaml.Errors {
 	}
 	found = append(found, s.SUT.impossible()...)
 	found = append(found, s.impossibleHosts()...)
+	if s.Service != nil && s.SUT.Warmup != (Warmup{}) && !s.IsHTTPService() {
+		say("sut.warmup", "does not apply to the built-in report service, which is compiled; remove it")
+	}
 	if s.IsHTTPService() { // its descriptors are its own
 		return found
 	}
@@ -331,6 +334,9 @@ func (c *checker) scope(path string, v Variant) {
 
 // impossible returns the contradictions in the SUT's settings.
 func (s SUT) impossible() strictyaml.Errors {
+	if s.Warmup.Items > 0 && s.Warmup.For > 0 {
+		return strictyaml.Errors{problem("sut.warmup.for", "and sut.warmup.items are mutually exclusive; remove one of the two")}
+	}
 	switch {
 	case s.Container.BuiltIn && len(s.Command) > 0:
 		return strictyaml.Errors{problem("sut.container", "is that of the built-in SUT, which sut.command replaces; remove one of the two, or name an image with container: {image: …}")}
@@ -478,6 +484,9 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 		c.known(strictyaml.Join(path, "predicted_exhaustion.of"), k.Of, names)
 		c.where(strictyaml.Join(path, "predicted_exhaustion.where"), k.Where, levels)
 	}
+	if a := claim.Adaptation; a != nil {
+		c.adaptation(strictyaml.Join(path, "adaptation"), a, names, levels)
+	}
 	for _, kind := range present {
 		if forService, either := slices.Contains(claimsOfService, kind), slices.Contains(claimsOfEither, kind); !either && forService != (c.s.Service != nil) {
 			c.reportKey(strictyaml.Join(path, kind), "%s", kindOf[forService])
@@ -485,10 +494,32 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 	}
 }
 
+// adaptation checks that variants adapt, and that there are fixed limits to compare with.
+func (c *checker) adaptation(path string, a *AdaptationClaim, names []string, levels []Level) {
+	c.known(strictyaml.Join(path, "of"), a.Of, names)
+	c.where(strictyaml.Join(path, "where"), a.Where, levels)
+	if a.ConvergesWithin == 0 && a.Overshoot == 0 && a.ThroughputLost == nil && a.P99 == 0 && !c.Failed(path) {
+		c.report(path, "is empty; it must have converges_within, overshoot, throughput_lost, p99 or several of them")
+	}
+	fixed := false
+	for _, v := range c.s.Variants {
+		fixed = fixed || v.Strategy == pipeline.KindBounded
+		if i := slices.Index(a.Of, v.Name); i >= 0 && !slices.Contains(searching(), string(v.Strategy)) {
+			c.report(strictyaml.Index(strictyaml.Join(path, "of"), i), "%s has a fixed limit; the claim applies to strategy %s", strictyaml.Quote(v.Name), strictyaml.Or(searching()))
+		}
+	}
+	if !fixed && (a.Overshoot > 0 || a.ThroughputLost != nil || a.P99 > 0) {
+		c.report(path, "needs variants with fixed limits to compare with; add some of strategy bounded")
+	}
+	if len(c.s.SUT.Command) > 0 {
+		c.reportKey(path, "applies to the built-in pipeline only, because other programs do not report their limit over time")
+	}
+}
+
 // kindOf holds the message about a kind of claim that does not apply, by whether
 // the kind is one of services.
 var kindOf = map[bool]string{
-	true:  "applies only to a service (want " + strictyaml.Or(append([]string{"reduction", "growth", "descriptors"}, claimsOfEither...)) + ")",
+	true:  "applies only to a service (want " + strictyaml.Or(append([]string{"reduction", "growth", "descriptors", "adaptation"}, claimsOfEither...)) + ")",
 	false: "does not apply to a service (want " + strictyaml.Or(append(slices.Clone(claimsOfService), claimsOfEither...)) + ")",
 }
 

@@ -52,6 +52,9 @@ var rules = map[string]rule{
 	"SUT.hosts":          {doc: "Processes of a trial, each with its own limits, to which the items are dealt out one after another. Default 1.", span: between(1, maxHosts)},
 	"SUT.timeout":        {doc: "Timeout of one trial. Default 120s.", positive: true},
 	"SUT.ready_timeout":  {doc: "Longest time from the start of the SUT's process until it reports that it is ready. Default 30s.", positive: true},
+	"SUT.warmup":         {doc: "Work before the measured part, in the same process, that is part of no figure: items, or time. Default none."},
+	"Warmup.items":       {doc: "Number of items, or of requests to an HTTP service.", span: between(1, maxReport)},
+	"Warmup.for":         {doc: "Time for which items, or requests to an HTTP service, follow each other.", positive: true},
 	"SUT.serial":         {doc: "CPU time of each item under one lock, as in an interpreter with a global lock; a plain duration is that of the fetch."},
 	"SUT.command":        {doc: "Command that runs instead of the built-in SUT: with service an HTTP service, otherwise a program that speaks the protocol. Arguments may hold {{limit}}, {{nofile}}, {{upstream.url}}, {{database.uri}}, {{database.name}} and the variables of the variant, for an HTTP service {{addr}} and {{port}}, and ${NAME} of the environment.", filled: true},
 	"SUT.env":            {doc: "Variables added to the environment of the command; values may hold the same variables as its arguments."},
@@ -165,6 +168,15 @@ var rules = map[string]rule{
 	"Claim.cause":                {doc: "Cause of the growth of descriptors of a service's variants."},
 	"Claim.time_series":          {doc: "Time series that climb during the load of a service, and ones that stay steady."},
 	"Claim.predicted_exhaustion": {doc: "Descriptors of a service's variants run out at the predicted time."},
+
+	"Claim.adaptation": {doc: "Adaptive limits settle after the steps of the upstream, without much overshoot, lost throughput or latency."},
+
+	"AdaptationClaim.of":               {doc: "Names of the variants, each with strategy adaptive.", variant: true},
+	"AdaptationClaim.converges_within": {doc: "Time from a step (phase) of the upstream within which the limit stays within 25 % of where it settles, in every trial.", positive: true},
+	"AdaptationClaim.overshoot":        {doc: "Highest limit after a step in every trial, as a multiple of the best fixed limit.", span: between(1, 1000)},
+	"AdaptationClaim.throughput_lost":  {doc: `Greatest share of the throughput of the best fixed limit that is lost, such as "10%".`},
+	"AdaptationClaim.p99":              {doc: "Greatest 99th percentile of the time of an item, as a multiple of that of the best fixed limit.", span: between(0.01, 1000)},
+	"AdaptationClaim.where":            {doc: "Factors and the one value of each that selects levels. Default: all levels."},
 
 	"LimitRespectedClaim.of": {doc: "Names of the variants, each of which declares a limit.", variant: true},
 	"ExhaustionClaim.of":     {doc: "Names of the variants.", variant: true},
@@ -310,7 +322,7 @@ var (
 )
 
 // kindsOfClaim are the fields of Claim of which exactly one is set.
-var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents", "limit_respected", "exhaustion", "cause", "time_series", "predicted_exhaustion"}
+var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents", "limit_respected", "exhaustion", "cause", "time_series", "predicted_exhaustion", "adaptation"}
 
 // claimsOfEither are those kinds that are about a service or about items.
 var claimsOfEither = []string{"documents", "limit_respected"}

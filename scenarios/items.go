@@ -51,6 +51,28 @@ func (s *Scenario) ItemArgs() [][]string {
 	return args
 }
 
+// WarmupArgs returns the arguments of the items of sut.warmup: phone numbers or weeks that
+// follow those of [Scenario.ItemArgs] and are none of them, or the lines of a file, over
+// and over.
+func (s *Scenario) WarmupArgs() [][]string {
+	n := s.SUT.Warmup.Items
+	if n == 0 {
+		n = warmupRound
+	}
+	more := *s
+	more.Items.Duplicates = 0
+	if s.Items.File == "" {
+		more.Items.Count += n
+		return more.ItemArgs()[s.Items.Count:]
+	}
+	all := more.ItemArgs()
+	args := make([][]string, n)
+	for i := range args {
+		args[i] = all[i%len(all)]
+	}
+	return args
+}
+
 // columns returns the number of columns of the items; 0 means that it is unknown.
 func (i Items) columns() int {
 	switch {

@@ -136,6 +136,8 @@ type SUT struct {
 	// ReadyTimeout bounds the time from the start of the process until it reports
 	// that it is ready; zero means 30s.
 	ReadyTimeout Duration `yaml:"ready_timeout,omitempty" json:"ready_timeout,omitzero"`
+	// Warmup is work before the measured part, in the same process; zero means none.
+	Warmup Warmup `yaml:"warmup,omitempty" json:"warmup,omitzero"`
 	// Serial is the CPU time of an item under one lock, as in an interpreter with a global lock.
 	Serial Serial `yaml:"serial,omitempty" json:"serial,omitzero"`
 	// Command runs instead of the built-in SUT. With Service it is an HTTP service;
@@ -172,6 +174,20 @@ type SUT struct {
 	CPUs   float64 `yaml:"cpus,omitempty" json:"cpus,omitempty"`
 	Memory Bytes   `yaml:"memory,omitempty" json:"memory,omitzero"`
 }
+
+// Warmup is work that a SUT does before the measured part, in the same process, and that is
+// part of no figure: a program that compiles as it runs is slower at first. At most one
+// field is set.
+type Warmup struct {
+	// Items is the number of items, or of requests to an HTTP service.
+	Items int `yaml:"items,omitempty" json:"items,omitempty"`
+	// For is the time for which items, or requests, follow each other.
+	For Duration `yaml:"for,omitempty" json:"for,omitzero"`
+}
+
+// warmupRound is the number of items of a warm-up that lasts for a given time; they are
+// processed over and over.
+const warmupRound = 50
 
 // Container describes the container of the SUT. In YAML, true means BuiltIn.
 type Container struct {
@@ -317,8 +333,8 @@ type Quick struct {
 }
 
 // Claim is a statement to judge. Exactly one of Reduction, Growth,
-// Descriptors, Documents, LimitRespected, Exhaustion, Cause, TimeSeries and
-// PredictedExhaustion is set.
+// Descriptors, Documents, LimitRespected, Exhaustion, Cause, TimeSeries,
+// PredictedExhaustion and Adaptation is set.
 type Claim struct {
 	ID string `yaml:"id" json:"id"`
 	// Statement is the claim in its author's words; the summary prints it.
@@ -334,6 +350,7 @@ type Claim struct {
 	Cause               *CauseClaim               `yaml:"cause,omitempty" json:"cause,omitempty"`
 	TimeSeries          *TimeSeriesClaim          `yaml:"time_series,omitempty" json:"time_series,omitempty"`
 	PredictedExhaustion *PredictedExhaustionClaim `yaml:"predicted_exhaustion,omitempty" json:"predicted_exhaustion,omitempty"`
+	Adaptation          *AdaptationClaim          `yaml:"adaptation,omitempty" json:"adaptation,omitempty"`
 }
 
 // ReductionClaim states that each variant of Of takes at least AtLeast (a percentage
@@ -415,6 +432,27 @@ type PredictedExhaustionClaim struct {
 	Of     []string       `yaml:"of" json:"of"`
 	Within Percent        `yaml:"within" json:"within"`
 	Where  map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
+}
+
+// AdaptationClaim states how the limits of the adaptive variants of Of adapt to the steps
+// (phases) of the upstream. The best fixed limit is the smallest one of the bounded
+// variants with at least 95 % of the highest throughput of all of them. At least one of
+// ConvergesWithin, Overshoot, ThroughputLost and P99 is set.
+type AdaptationClaim struct {
+	Of []string `yaml:"of" json:"of"`
+	// ConvergesWithin is the time from a step within which the limit settles, in every
+	// trial; zero means no claim about it.
+	ConvergesWithin Duration `yaml:"converges_within,omitempty" json:"converges_within,omitzero"`
+	// Overshoot is the highest limit after a step in every trial, as a multiple of the best
+	// fixed limit from that step on; zero means no claim about it.
+	Overshoot float64 `yaml:"overshoot,omitempty" json:"overshoot,omitempty"`
+	// ThroughputLost is the greatest share of the throughput of the best fixed limit that is
+	// lost; nil means no claim about it.
+	ThroughputLost *Percent `yaml:"throughput_lost,omitempty" json:"throughput_lost,omitempty"`
+	// P99 is the greatest 99th percentile of the time of an item, as a multiple of that of
+	// the best fixed limit; zero means no claim about it.
+	P99   float64        `yaml:"p99,omitempty" json:"p99,omitempty"`
+	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
 // TimeSeriesColumns returns the columns of a time series to which a claim may refer:

@@ -176,6 +176,8 @@ func (w schemaWriter) object(t reflect.Type) schema {
 		s["dependentRequired"] = schema{"with": []string{"grows"}}
 	case reflect.TypeFor[TimeSeriesClaim]():
 		s["anyOf"] = requireEach([]string{"climbs", "steady"})
+	case reflect.TypeFor[AdaptationClaim]():
+		s["anyOf"] = requireEach([]string{"converges_within", "overshoot", "throughput_lost", "p99"})
 	case reflect.TypeFor[Quick]():
 		s["minProperties"] = 1
 	}

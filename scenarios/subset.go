@@ -173,6 +173,8 @@ func (c Claim) about() subject {
 		return subject{c.TimeSeries.Of, c.TimeSeries.Where, ""}
 	case c.PredictedExhaustion != nil:
 		return subject{c.PredictedExhaustion.Of, c.PredictedExhaustion.Where, ""}
+	case c.Adaptation != nil:
+		return subject{c.Adaptation.Of, c.Adaptation.Where, ""}
 	}
 	return subject{}
 }

@@ -14,6 +14,14 @@ import (
 // RunsAt reports whether the variant runs at the level.
 func (v Variant) RunsAt(l Level) bool { return l.Selects(v.Where) }
 
+// Adapts reports whether any variant finds its limit at run time.
+func (s *Scenario) Adapts() bool {
+	return slices.ContainsFunc(s.Variants, func(v Variant) bool {
+		d, _ := pipeline.Define(v.Strategy)
+		return d.NewSlots != nil
+	})
+}
+
 // SweepVariant returns the variant whose limit a plan varies: the first variant that is not
 // sequential if that is staged, otherwise a bounded one. Its limit may be 0.
 func (s *Scenario) SweepVariant() Variant {

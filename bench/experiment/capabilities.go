@@ -30,6 +30,9 @@ func unsupported(s *scenarios.Scenario, can sut.Capabilities) error {
 	if known == nil {
 		known = pipeline.Kinds(func(d pipeline.Definition) bool { return d.NewSlots == nil })
 	}
+	if s.SUT.Warmup != (scenarios.Warmup{}) && !can.Warmup {
+		return &UnsupportedError{s.Variants[0].Name, "the program does not know how to warm up; remove sut.warmup, or let it answer \"warmup\" and say \"warmup\":true at ready"}
+	}
 	for _, v := range s.Variants {
 		if !slices.Contains(known, string(v.Strategy)) {
 			return &UnsupportedError{v.Name, fmt.Sprintf("the program does not know strategy %s (it knows %s); remove the variant, or list the strategy in \"strategies\" of ready", v.Strategy, list(known))}

@@ -74,10 +74,13 @@ func (r *Trials) measureFleet(ctx context.Context, t ScheduledTrial, record *res
 
 // run conducts all hosts from their start to their end.
 func (h *hosts) run(ctx context.Context) failedHost {
-	for _, phase := range []func(*measurement, context.Context) (string, error){(*measurement).begin, (*measurement).ready, (*measurement).probe, (*measurement).measureClock} {
+	for _, phase := range []func(*measurement, context.Context) (string, error){(*measurement).begin, (*measurement).ready, (*measurement).probe, (*measurement).warmUp, (*measurement).measureClock} {
 		if failed := h.each(ctx, phase); failed.err != nil {
 			return failed
 		}
+	}
+	if err := h.trials.restartUpstream(ctx, h.planned); err != nil {
+		return failedHost{0, results.OutcomeFailed, err}
 	}
 	h.watch = machine.StartWatch()
 	at := time.Now().Add(sut.Lead(h.clocks()))
@@ -213,6 +216,7 @@ func (h *hosts) finish(failed failedHost) {
 		}
 	}
 	h.record.Container = h.record.Hosts[0].Container
+	h.record.Warmup = h.all[0].record.Warmup
 	if err := sum.Into(h.record); err != nil {
 		fail(h.record, results.OutcomeFailed, err)
 	}

@@ -312,6 +312,7 @@ func (t *serviceTrial) ended(generator int, e load.Ended) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.recorder.Ended(e)
+	t.early.add(e.Intended, time.Duration(t.scenario.Service.Duration), e.Service())
 	if t.generators != nil {
 		t.generators.parts[generator].Ended(e)
 	}

@@ -137,46 +137,6 @@ func (t *serviceTrial) publish(k sut.Tick, seen Usage) {
 	t.m.trials.Live(l)
 }
 
-// maxSamples bounds the time series of a trial: ten minutes of ticks. A longer trial
-// has fewer samples per second.
-const maxSamples = 6000
-
-// series collects a time series in bounded memory. The zero value is empty.
-type series struct {
-	results.Series
-	every int // the number of ticks per sample; zero means 1
-	skip  int // the number of ticks to skip before the next sample
-}
-
-// add appends a sample, unless the tick is to be skipped.
-func (s *series) add(at time.Duration, values map[results.Column]int64) {
-	if s.skip > 0 {
-		s.skip--
-		return
-	}
-	if len(s.At) == maxSamples {
-		s.thin()
-	}
-	s.skip = max(s.every-1, 0)
-	s.Append(at, values)
-}
-
-// thin drops every other sample and halves the rate of further ones.
-func (s *series) thin() {
-	s.every = 2 * max(s.every, 1)
-	s.At = halved(s.At)
-	for c, values := range s.Columns {
-		s.Columns[c] = halved(values)
-	}
-}
-
-func halved(values []int64) []int64 {
-	for i := range len(values) / 2 {
-		values[i] = values[2*i]
-	}
-	return values[:len(values)/2]
-}
-
 // progress records the last completion of reports.
 type progress struct {
 	completed int

@@ -43,6 +43,8 @@ type measurement struct {
 	unsupported error
 	// user and system are the CPU times that the probe saw last.
 	user, system time.Duration
+	// warmUser and warmSystem are the CPU times until the end of the warm-up.
+	warmUser, warmSystem time.Duration
 }
 
 // run conducts the only SUT of a trial from its start to its end. It returns the outcome of a trial
@@ -64,6 +66,12 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 	}
 	if outcome, err := m.probe(ctx); err != nil {
 		return outcome, err
+	}
+	if outcome, err := m.warmUp(ctx); err != nil {
+		return outcome, err
+	}
+	if err := m.trials.restartUpstream(ctx, m.planned); err != nil {
+		return results.OutcomeFailed, err
 	}
 	m.machine = machine.StartWatch()
 	defer m.stopProbe()
@@ -235,6 +243,19 @@ func (m *measurement) startProbe(ctx context.Context) (err error) {
 		m.warn("descriptors, memory and CPU time are unknown, because the service runs on another machine, %s; floodgate watch shows them there", t.http.addr)
 		return nil
 	}
+	if err := m.startSampler(ctx); err != nil {
+		return err
+	}
+	m.baseline, err = m.sampler.Baseline()
+	if err != nil {
+		return fmt.Errorf("count the SUT's descriptors: %w", err)
+	}
+	m.record.Descriptors.Baseline = m.baseline.Count
+	return nil
+}
+
+// startSampler starts to watch the SUT's descriptors and resources.
+func (m *measurement) startSampler(ctx context.Context) (err error) {
 	env := m.trials.Environment
 	o := probe.Options{Trace: m.part.hosts > 1 && m.planned.Shard.Of == 0}
 	if m.trials.Unobserved {
@@ -249,11 +270,6 @@ func (m *measurement) startProbe(ctx context.Context) (err error) {
 		m.sampler = nil // not a nil pointer in an interface
 		return fmt.Errorf("probe the SUT: %w", err)
 	}
-	m.baseline, err = m.sampler.Baseline()
-	if err != nil {
-		return fmt.Errorf("count the SUT's descriptors: %w", err)
-	}
-	m.record.Descriptors.Baseline = m.baseline.Count
 	return nil
 }
 
@@ -341,9 +357,12 @@ func (m *measurement) finish() {
 	}
 	r.ItemsDone, r.ItemsFailed = report.ItemsDone, report.ItemsFailed
 	r.Warnings = append(r.Warnings, report.Warnings...)
-	r.SlotLimit = report.SlotLimit
+	r.SlotLimit, r.Series = report.SlotLimit, report.Series
 	if r.Throttled = report.Throttled; r.Throttled > 0 {
 		m.warn("%s", throttledWarning(r.Throttled))
+	}
+	if r.Warmup != nil && report.Early != nil {
+		r.Warmup.Early = report.Early
 	}
 	r.Descriptors.Inside = report.Connections
 	r.Resources.Goroutines, r.Resources.Allocs = report.Goroutines, report.Allocs
@@ -356,6 +375,7 @@ func (m *measurement) finish() {
 	if exit.User == 0 && exit.System == 0 { // a container's SUT that did not report them
 		exit.User, exit.System = m.user, m.system
 	}
+	exit.User, exit.System = max(0, exit.User-m.warmUser), max(0, exit.System-m.warmSystem)
 	r.ExitCode, r.Resources.UserCPU, r.Resources.SystemCPU = exit.Code, exit.User, exit.System
 	if r.Outcome != results.OutcomeOK {
 		r.StderrTail = strings.TrimSpace(exit.StderrTail)

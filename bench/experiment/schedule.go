@@ -167,6 +167,11 @@ func (t ScheduledTrial) itemArgs() [][]string {
 	return sharesOf(t.Level.Scenario, t.Shard)[0]
 }
 
+// warms reports whether the items of a warm-up precede those of the trial.
+func (t ScheduledTrial) warms() bool {
+	return t.Level.Scenario.SUT.Warmup != (scenarios.Warmup{}) && t.Level.Scenario.Service == nil
+}
+
 // declaredLimit returns the limit on the requests in flight of the hosts that run; zero
 // means none.
 func (t ScheduledTrial) declaredLimit() int {

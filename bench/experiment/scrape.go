@@ -25,7 +25,7 @@ import (
 
 const (
 	// scrapeInterval is the least time between two scrapes. A trial that would have more
-	// than maxSamples has them less often.
+	// than results.MaxSamples has them less often.
 	scrapeInterval = time.Second
 	scrapeTimeout  = 5 * time.Second
 	// maxScrape bounds the size of the metrics, in bytes.
@@ -60,7 +60,7 @@ func (h *httpService) newScraper() (*scraper, error) {
 	}
 	s := &scraper{
 		url: h.url(m.Path), path: m.Path, chosen: m.Chosen(), optional: len(m.Series) == 0,
-		interval: max(scrapeInterval, time.Duration(h.scenario.Service.Duration)/maxSamples),
+		interval: max(scrapeInterval, time.Duration(h.scenario.Service.Duration)/results.MaxSamples),
 		metrics:  map[string]results.Metric{}, offered: map[string]model.Metric{},
 		// One connection; redirects are not followed, so that nothing leaves the service.
 		transport: &http.Transport{DialContext: h.targets.DialContext, TLSClientConfig: h.tls, MaxConnsPerHost: 1, DisableCompression: true},

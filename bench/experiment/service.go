@@ -30,9 +30,10 @@ type serviceTrial struct {
 
 	mu       sync.Mutex
 	recorder *load.Recorder
+	early    early
 	done     []bool // by report: whether it completed
 	sent     uint64 // number of reports sent, including those after the load
-	series   series
+	series   results.Sampling
 	progress progress
 	stopLoad context.CancelCauseFunc // ends the load; nil before it
 	feed     *feed                   // nil without Trials.Live
@@ -283,7 +284,7 @@ func (t *serviceTrial) tick(k sut.Tick) {
 // note adds a sample to the time series, and checks for a stall.
 func (t *serviceTrial) note(k sut.Tick, values map[results.Column]int64) {
 	t.mu.Lock()
-	t.series.add(k.At, values)
+	t.series.Add(k.At, values)
 	t.checkStall(k, values)
 	t.mu.Unlock()
 }
@@ -297,6 +298,9 @@ func (t *serviceTrial) result(recovered bool) (*results.Service, error) {
 	}
 	if r.Generators, err = t.generators.result(); err != nil {
 		return nil, err
+	}
+	if w := t.m.record.Warmup; w != nil {
+		w.Early = t.early.means()
 	}
 	r.Stalled, r.Recovered, r.Series = t.progress.stalled, recovered, t.series.Series
 	return r, nil

@@ -145,11 +145,22 @@ func (r *Trials) attempt(ctx context.Context, t ScheduledTrial, record *results.
 			failed = fmt.Errorf("prepare the collection: %w", failed)
 		}
 	}
+	warms := t.warms()
+	if warms && failed == nil {
+		if failed = r.Environment.Prepare(ctx, r.Database, warmupCollection(t.Index)); failed != nil {
+			failed = fmt.Errorf("prepare the collection of the warm-up: %w", failed)
+		}
+	}
 	if failed != nil {
 		fail(record, results.OutcomeFailed, failed)
 		return nil, nil
 	}
 	a := r.measure(ctx, t, record)
+	if warms {
+		if err := r.Environment.DropCollection(ctx, r.Database, warmupCollection(t.Index)); err != nil {
+			record.Warnings = append(record.Warnings, fmt.Sprintf("drop %s: %v", warmupCollection(t.Index), err))
+		}
+	}
 	if a != nil && a.unsupported != nil {
 		return a, errors.Join(a.unsupported, r.Environment.DropCollection(ctx, r.Database, collection(t.Index)))
 	}
@@ -206,6 +217,20 @@ func (r *Trials) configure(ctx context.Context, t ScheduledTrial) error {
 	}
 	if err := r.Environment.ConfigureDatabase(ctx, s.Database, t.Seed); err != nil {
 		return fmt.Errorf("configure the way to the database: %w", err)
+	}
+	return nil
+}
+
+// restartUpstream sets the profile of the upstream again after a warm-up, whose requests do
+// not count, and if it has phases, so that they count from the start of the work rather
+// than from that of the SUT's process.
+func (r *Trials) restartUpstream(ctx context.Context, t ScheduledTrial) error {
+	s := t.Level.Scenario
+	if len(s.Upstream.Phases) == 0 && s.SUT.Warmup == (scenarios.Warmup{}) {
+		return nil
+	}
+	if err := r.Environment.ConfigureUpstream(ctx, s.Upstream, t.Seed); err != nil {
+		return fmt.Errorf("restart the upstream: %w", err)
 	}
 	return nil
 }
@@ -364,7 +389,12 @@ func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
 	if !r.Environment.Mock() && !s.SUT.OwnProgram() { // the proxy throttles another program
 		rate = scenarios.Share(s.External.MaxRate(), p.host, p.hosts)
 	}
+	var warmup *sut.WarmupSpec
+	if t.warms() {
+		warmup = &sut.WarmupSpec{Items: s.WarmupArgs(), For: time.Duration(s.SUT.Warmup.For), Collection: warmupCollection(t.Index)}
+	}
 	return sut.Spec{
+		Warmup:       warmup,
 		AllowTargets: r.Environment.AllowedTargets(),
 		Floodgate:    sut.Version, Type: sut.TypeSpec, Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index),
 		Variant: variantFor(s, t.Variant), Items: p.items, Service: s.Service != nil, Listen: listen, Batches: max(1, s.Items.Batches),
@@ -379,6 +409,6 @@ func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
 		},
 		Serial: s.SUT.Serial, NoFile: s.SUT.NoFile, Observe: !r.Unobserved,
 		Writes: !r.Unwritten && s.Database.Documents != scenarios.DocumentsNone,
-		Inject: t.Inject,
+		Inject: t.Inject, Sample: s.Service == nil && s.Adapts(),
 	}, nil
 }

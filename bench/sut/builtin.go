@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"floodgate/bench/environment/target"
@@ -34,6 +36,8 @@ type core struct {
 	mongo       dialcount.Counter
 	shared      *clients // nil if each batch or report has its own
 	injected    injection
+	done        atomic.Int64 // items that have ended
+	early       *Early       // nil without a warm-up
 }
 
 // clients are the clients of the upstream and the database.
@@ -61,6 +65,9 @@ func newCore(spec Spec) (*core, error) {
 	}
 	if spec.Observe {
 		c.recorder = recorder.New()
+		if spec.Warmup != nil {
+			c.early = NewEarly(c.recorder, len(spec.Items))
+		}
 	}
 	policy := target.Policy{Allowed: spec.AllowTargets}
 	c.upstream.Dial, c.mongo.Dial = policy.DialContext, policy.DialContext
@@ -150,6 +157,10 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 	if c.adaptive {
 		limit = watchSlotLimit(c.slots)
 	}
+	series := func() *results.Series { return nil }
+	if c.spec.Sample {
+		series = c.sample()
+	}
 	var failed []string
 	batches := max(1, c.spec.Batches)
 	n := len(c.spec.Items)
@@ -162,12 +173,13 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 		if err != nil {
 			goroutines()
 			limit()
+			series()
 			return nil, err
 		}
 		failed = append(failed, f...)
 	}
 	peak, allocs := goroutines(), allocated()-before
-	r := &Report{Failed: failed, Goroutines: &peak, Allocs: &allocs, SlotLimit: limit(), Connections: &results.Kinds{
+	r := &Report{Failed: failed, Goroutines: &peak, Allocs: &allocs, SlotLimit: limit(), Series: series(), Connections: &results.Kinds{
 		Upstream: c.upstream.Counts().Peak, Mongo: c.mongo.Counts().Peak,
 	}}
 	if c.bound != nil {
@@ -177,6 +189,9 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 		return r, nil
 	}
 	r.Record(c.recorder.Summary())
+	if c.early != nil {
+		r.Early = c.early.Means()
+	}
 	return r, nil
 }
 
@@ -199,7 +214,11 @@ func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string
 	if c.recorder != nil {
 		p.Observer = c.recorder
 	}
+	if c.early != nil {
+		p.Observer = c.early
+	}
 	err = p.Stream(ctx, slices.Values(items), func(o pipeline.Outcome[calllog.Item, calllog.Document]) {
+		c.done.Add(1)
 		if o.Err != nil {
 			failed = append(failed, o.Item.String())
 		}
@@ -209,6 +228,41 @@ func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string
 		err = nil
 	}
 	return failed, err
+}
+
+// sampleInterval is the interval between samples of the time series.
+const sampleInterval = 50 * time.Millisecond
+
+// sample samples the items that have ended and, of an adaptive limit, its slots until the
+// function that it returns is called, which returns the time series.
+func (c *core) sample() func() *results.Series {
+	began := time.Now()
+	take := func() map[results.Column]int64 {
+		values := map[results.Column]int64{results.ColumnDone: c.done.Load()}
+		if c.adaptive {
+			values[results.ColumnSlotLimit], values[results.ColumnSlotsInUse] = int64(c.slots.Limit()), int64(c.slots.InUse())
+		}
+		return values
+	}
+	seen := &results.Sampling{}
+	seen.Only(slices.Collect(maps.Keys(take()))...)
+	seen.Add(0, take())
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(sampleInterval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				seen.Add(time.Since(began), take())
+			case <-stop:
+				seen.Append(time.Since(began), take())
+				return
+			}
+		}
+	}()
+	return func() *results.Series { close(stop); <-stopped; return &seen.Series }
 }
 
 // Record copies the summary of a recorder into the report.

@@ -3,6 +3,7 @@ package sut
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -107,11 +108,11 @@ func converse(stdin io.Reader, stdout io.Writer, orphaned func(), clock hostCloc
 	if err := openPoller(); err != nil {
 		return err
 	}
-	ready.Floodgate, ready.Type, ready.Clock = Version, TypeReady, true
+	ready.Floodgate, ready.Type, ready.Clock, ready.Warmup = Version, TypeReady, true, true
 	if err := out.Encode(ready); err != nil {
 		return err
 	}
-	startAt, err := awaitGo(in, out, clock)
+	startAt, err := awaitGo(in, out, clock, func() error { return warmUp(spec, in, run) })
 	if err != nil {
 		return err
 	}
@@ -140,13 +141,41 @@ func converse(stdin io.Reader, stdout io.Writer, orphaned func(), clock hostCloc
 	return nil
 }
 
-// awaitGo tells the clock until "go", and returns at the instant that it names, which is
-// zero if it names none.
-func awaitGo(in *input, out *json.Encoder, clock hostClock) (startAt int64, err error) {
+// warmUp does the work of the warm-up and closes what it opened.
+func warmUp(spec Spec, in *input, run func(Spec, *input, func(Message) error) (*Report, func() error, error)) error {
+	if spec.Warmup == nil {
+		return errors.New("the harness sent \"warmup\", but its specification has none")
+	}
+	for began := time.Now(); ; {
+		_, end, err := run(spec.warm(), in, nil)
+		if err == nil {
+			err = end()
+		}
+		if err != nil {
+			return fmt.Errorf("warm up: %w", err)
+		}
+		if time.Since(began) >= spec.Warmup.For {
+			return nil
+		}
+	}
+}
+
+// awaitGo warms up and tells the clock until "go", and returns at the instant that it
+// names, which is zero if it names none.
+func awaitGo(in *input, out *json.Encoder, clock hostClock, warm func() error) (startAt int64, err error) {
 	for {
-		kind, line, err := in.read(TypeClock, TypeGo)
+		kind, line, err := in.read(TypeWarmup, TypeClock, TypeGo)
 		if err != nil {
 			return 0, err
+		}
+		if kind == TypeWarmup {
+			if err := warm(); err != nil {
+				return 0, err
+			}
+			if err := out.Encode(Message{Type: TypeWarm}); err != nil {
+				return 0, err
+			}
+			continue
 		}
 		if kind == TypeClock {
 			if err := out.Encode(Message{Type: TypeClock, Now: clock.At(time.Now())}); err != nil {

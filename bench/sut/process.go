@@ -181,7 +181,7 @@ func (p *Process) readMessages(stdout io.Reader) error {
 			if p.tick != nil && m.Tick != nil {
 				p.tick(*m.Tick)
 			}
-		case TypeReady, TypeClock, TypeServing, TypeStacks, TypeDone, TypeClosed:
+		case TypeReady, TypeWarm, TypeClock, TypeServing, TypeStacks, TypeDone, TypeClosed:
 			if m.Resources != nil {
 				p.setResources(m.Resources)
 			}

@@ -19,6 +19,7 @@ package sut
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"time"
 
 	"floodgate/bench/procjson"
@@ -47,6 +48,8 @@ const (
 	TypeClose  = "close"
 	TypeClosed = "closed"
 	TypeClock  = "clock" // both the request and the answer
+	TypeWarmup = "warmup"
+	TypeWarm   = "warm"
 
 	// Types of messages for a SUT that serves reports.
 	TypeServing = "serving"
@@ -68,6 +71,8 @@ type Spec struct {
 	Batches  int          `json:"batches"`
 	Upstream UpstreamSpec `json:"upstream"`
 	Database DatabaseSpec `json:"database"`
+	// Warmup is the work at "warmup"; nil means that there is none.
+	Warmup *WarmupSpec `json:"warmup,omitempty"`
 	// Serial is the CPU time of each item under one lock.
 	Serial scenarios.Serial `json:"serial,omitzero"`
 	// NoFile is the RLIMIT_NOFILE of the process, soft and hard.
@@ -83,6 +88,8 @@ type Spec struct {
 	// Observe is false to run the pipeline without its recorder, in order to measure
 	// the recorder's cost.
 	Observe bool `json:"observe"`
+	// Sample makes the built-in SUT report a time series of its items and its limit.
+	Sample bool `json:"sample,omitempty"`
 	// Writes is false to run with a writer that does nothing, in order to measure
 	// fetching alone.
 	Writes bool `json:"writes"`
@@ -91,6 +98,25 @@ type Spec struct {
 	AllowTargets []string `json:"allow_targets,omitempty"`
 	// Inject holds the faults that the built-in SUT injects.
 	Inject Faults `json:"inject,omitzero"`
+}
+
+// WarmupSpec describes the work at "warmup", before "go".
+type WarmupSpec struct {
+	// Items holds the arguments of each item. They are none of Spec.Items, unless these are
+	// the lines of a file.
+	Items [][]string `json:"items"`
+	// For is the time for which Items are processed over and over; zero means once.
+	For time.Duration `json:"for_ns,omitempty"`
+	// Collection takes the place of DatabaseSpec.Collection, so that the documents are not
+	// among those of the trial.
+	Collection string `json:"collection"`
+}
+
+// warm returns the specification of a round of the warm-up.
+func (s Spec) warm() Spec {
+	s.Items, s.Database.Collection = s.Warmup.Items, s.Warmup.Collection
+	s.Batches, s.Observe, s.Sample, s.Inject, s.Warmup = 1, false, false, Faults{}, nil
+	return s
 }
 
 // UpstreamSpec describes the upstream and the connections to it.
@@ -166,6 +192,8 @@ type Capabilities struct {
 	Reports []string `json:"reports,omitempty"`
 	// Clock says that the program answers "clock" and starts at the instant of "go".
 	Clock bool `json:"clock,omitempty"`
+	// Warmup says that the program answers "warmup" with "warm".
+	Warmup bool `json:"warmup,omitempty"`
 }
 
 // Parts of "done" that a program can name in Capabilities.Reports.
@@ -202,6 +230,11 @@ type Report struct {
 	Goroutines  *int           `json:"peak_goroutines,omitempty"`
 	// SlotLimit is the limit that the adaptive strategy found.
 	SlotLimit *results.SlotLimit `json:"slot_limit,omitempty"`
+	// Early holds the mean times of an item in each tenth of the first half of the items, by
+	// the order in which they ended. They show whether the warm-up was long enough.
+	Early []time.Duration `json:"early_ns,omitempty"`
+	// Series is the time series of items and, of an adaptive limit, slots, since "go".
+	Series *results.Series `json:"series,omitempty"`
 	// Allocs counts the objects allocated from "go" to "done".
 	Allocs *uint64 `json:"allocations,omitempty"`
 	// Throttled counts the fetches delayed by upstream.rate; the delay is part of their time.
@@ -263,6 +296,9 @@ func (r *Report) check() error {
 	}
 	if l := r.SlotLimit; l != nil && (l.Last < 0 || l.Settled < 0) {
 		return fmt.Errorf("slot_limit is %+v", *l)
+	}
+	if len(r.Early) > maxEarly || slices.ContainsFunc(r.Early, func(d time.Duration) bool { return d < 0 }) {
+		return fmt.Errorf("early_ns are %v", r.Early)
 	}
 	if r.Throttled < 0 {
 		return fmt.Errorf("throttled is %d", r.Throttled)

@@ -130,6 +130,9 @@ func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, er
 	case c.PredictedExhaustion != nil:
 		judged.Kind = "predicted_exhaustion"
 		err = judgePredictedExhaustion(x, *c.PredictedExhaustion, &judged)
+	case c.Adaptation != nil:
+		judged.Kind = "adaptation"
+		decided, err = judgeAdaptation(x, *c.Adaptation, &judged)
 	default:
 		err = fmt.Errorf("the claim has no condition")
 	}

@@ -69,7 +69,7 @@ type Claim struct {
 	ID        string `json:"id"`
 	Statement string `json:"statement"` // as in the scenario
 	// Kind is reduction, growth, descriptors, documents, limit_respected, exhaustion,
-	// cause, time_series or predicted_exhaustion.
+	// cause, time_series, predicted_exhaustion or adaptation.
 	Kind     string       `json:"kind"`
 	Decision verdict.Word `json:"decision"`
 	// Expected is the decision that the scenario expects.
@@ -119,6 +119,13 @@ const (
 	KindCause               = "cause"
 	KindTimeSeries          = "time_series"
 	KindPredictedExhaustion = "predicted_exhaustion"
+	KindConvergence         = "convergence"
+	KindOvershoot           = "overshoot"
+	// KindThroughputLost has the share of the throughput of the best fixed limit that is
+	// lost as Value, and KindP99 the ratio of the 99th percentiles of the items. Both have
+	// the claimed one as Limit, and the best fixed limit as Reference.
+	KindThroughputLost = "throughput_lost"
+	KindP99            = "p99"
 	// KindThreshold has the recorded value, in the unit of the threshold, as Value,
 	// and the limit of the threshold as Limit.
 	KindThreshold = "threshold"

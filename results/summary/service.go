@@ -43,6 +43,9 @@ type ServiceRow struct {
 	// Requests splits the requests by kind, in the order of the scenario; nil means one
 	// kind.
 	Requests []RequestRow `json:"requests,omitempty"`
+	// Settling tells whether the service was steady after its warm-up; nil means that it had
+	// none.
+	Settling *Settling `json:"settling,omitempty"`
 	// Peak is the peak of descriptors of all trials, of NoFile that may be open.
 	Peak   *int `json:"peak_descriptors,omitempty"`
 	NoFile int  `json:"nofile"`
@@ -139,6 +142,7 @@ func (s ServiceTrial) Measured() bool {
 // ServiceAt summarizes one variant at one level.
 func (x *Index) ServiceAt(variant string, l scenarios.Level) (ServiceRow, error) {
 	row := ServiceRow{Variant: variant, Level: l.Name, Planned: x.Blocks(), NoFile: l.Scenario.SUT.NoFile, Unit: l.Scenario.Service.Unit()}
+	row.Settling = settling(x.Trials(variant, l.Name))
 	trials := x.ServiceTrials(variant, l)
 	for _, t := range trials {
 		row.NoFile = t.NoFile

@@ -62,6 +62,8 @@ type Row struct {
 	// over the measured trials that have them.
 	CPU     *time.Duration `json:"cpu_ns,omitempty"`
 	PeakRSS *int64         `json:"peak_rss_bytes,omitempty"`
+	// Settling tells whether the SUT was steady after its warm-up; nil means that it had none.
+	Settling *Settling `json:"settling,omitempty"`
 	// Overruns counts the trials that exceeded the declared limit of their variant;
 	// Overrun is the worst of them.
 	Overruns int              `json:"overruns,omitempty"`
@@ -110,7 +112,7 @@ func (x *Index) Table() (*Table, error) {
 
 func (x *Index) row(variant string, l scenarios.Level) (Row, error) {
 	level := l.Name
-	row := Row{Variant: variant, Level: level, Planned: x.Blocks()}
+	row := Row{Variant: variant, Level: level, Planned: x.Blocks(), Settling: settling(x.Trials(variant, level))}
 	var makespans, efficiencies, cpu, memory []float64
 	var items Merger
 	for _, t := range x.Trials(variant, level) {

@@ -121,7 +121,7 @@ var strategies = []Definition{
 	{
 		Kind: KindAdaptive, Summary: "finds the number of slots at run time; an item holds one until its write is done",
 		Writing: WritesInSlot, NewSlots: newAdaptiveSlots, Algorithms: algorithms,
-		AtOnce: func(Strategy) (int, int) { return 0, 0 },
+		AtOnce: func(s Strategy) (int, int) { return int(s.Settings["max"]), int(s.Settings["max"]) },
 		Ideal:  func(Strategy, []time.Duration, time.Duration) time.Duration { return 0 },
 	},
 }

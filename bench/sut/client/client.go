@@ -93,6 +93,10 @@ func Pipeline[I ~string, D any](open func(Spec) (pipeline.Pipeline[I, D], Close,
 		}
 		seen := recorder.New()
 		p.Observer = seen
+		early := sut.NewEarly(seen, len(s.Items))
+		if s.Warmup != nil {
+			p.Observer = early
+		}
 		report := &sut.Report{}
 		n, batches := len(s.Items), max(1, s.Batches)
 		for b := range batches {
@@ -101,6 +105,9 @@ func Pipeline[I ~string, D any](open func(Spec) (pipeline.Pipeline[I, D], Close,
 			}
 		}
 		report.Record(seen.Summary())
+		if s.Warmup != nil {
+			report.Early = early.Means()
+		}
 		return report, func() error {
 			if end == nil {
 				return nil

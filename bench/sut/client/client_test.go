@@ -99,14 +99,17 @@ func TestProgramsInRealTrials(t *testing.T) {
 	for _, test := range []struct {
 		program, documents, strategy string
 		hosts                        int
+		warmup                       string
 	}{
-		{fetchOnly, "none", "{strategy: bounded, limit: 3}", 1},
-		{fetchOnly, "none", "{strategy: sequential}", 1},
-		{fetchOnly, "none", "{strategy: bounded, limit: 3}", 2},
-		{fetchAll, "per-item", "{strategy: bounded, limit: 3}", 1},
-		{fetchAll, "per-item", "{strategy: staged, limit: 3, writers: 2, queue: 1}", 1},
+		{fetchOnly, "none", "{strategy: bounded, limit: 3}", 1, ""},
+		{fetchOnly, "none", "{strategy: sequential}", 1, ""},
+		{fetchOnly, "none", "{strategy: bounded, limit: 3}", 2, ""},
+		{fetchAll, "per-item", "{strategy: bounded, limit: 3}", 1, ""},
+		{fetchAll, "per-item", "{strategy: staged, limit: 3, writers: 2, queue: 1}", 1, ""},
+		{fetchOnly, "none", "{strategy: sequential}", 1, "warmup: {items: 7}, "},
+		{fetchAll, "per-item", "{strategy: adaptive, algorithm: vegas, parameters: {max: 5, initial: 2}}", 1, "warmup: {items: 7}, "},
 	} {
-		t.Run(fmt.Sprintf("%s %s on %d", test.program, test.strategy, test.hosts), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %s %son %d", test.program, test.strategy, test.warmup, test.hosts), func(t *testing.T) {
 			s, err := scenarios.Parse("client.yaml", fmt.Appendf(nil, `
 version: 1
 name: client
@@ -114,10 +117,10 @@ title: A program that uses the package
 items: {kind: date-ranges, duplicates: 0.2}
 upstream: {late_bound: 10s, latency: {distribution: constant, value: 1ms}}
 database: {documents: %s}
-sut: {nofile: 128, hosts: %d, command: [%q, %s]}
+sut: {nofile: 128, hosts: %d, %scommand: [%q, %s]}
 variants: [%s]
 levels: [{items: 20}]
-`, test.documents, test.hosts, self, test.program, test.strategy))
+`, test.documents, test.hosts, test.warmup, self, test.program, test.strategy))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,6 +147,9 @@ levels: [{items: 20}]
 				if h.MakespanSource != "sut" || h.Items != 20/test.hosts || h.End <= h.Start {
 					t.Errorf("host %d with %d items worked from %v to %v (%s)", h.Index, h.Items, h.Start, h.End, h.MakespanSource)
 				}
+			}
+			if w := record.Warmup; (w != nil) != (test.warmup != "") || w != nil && len(w.Early) != 10 {
+				t.Errorf("warm-up %+v", w)
 			}
 			if left := record.Descriptors.Leaked; left == nil || *left != 0 {
 				t.Errorf("left open: %v", left)

@@ -79,10 +79,34 @@ func Statement(e claims.Evidence) string {
 		return fmt.Sprintf("%s of %d trials match", whole(e.Value), e.N)
 	case claims.KindPredictedExhaustion:
 		return fmt.Sprintf("%s of %d trials ran out when predicted", whole(e.Value), e.N)
+	case claims.KindConvergence:
+		return fmt.Sprintf("%s of %d trials settled in time", whole(e.Value), e.N)
+	case claims.KindOvershoot:
+		return fmt.Sprintf("%s of %d trials stayed below the claimed limit", whole(e.Value), e.N)
+	case claims.KindThroughputLost:
+		words := "throughput lost " + text.OrNone(e.Value, text.Percent)
+		if e.Low != nil {
+			words += fmt.Sprintf(" [%s, %s]", text.Points(*e.Low), text.Points(*e.High))
+		}
+		return words + " " + limit(e, "≤", ">") + " " + text.Percent(*e.Limit) + against(e)
+	case claims.KindP99:
+		words := "p99 × " + text.OrNone(e.Value, text.Digits)
+		if e.Low != nil {
+			words += fmt.Sprintf(" [%s, %s]", text.Digits(*e.Low), text.Digits(*e.High))
+		}
+		return words + " " + limit(e, "≤", ">") + " " + text.Digits(*e.Limit) + against(e)
 	case claims.KindPeakGrowth:
 		return fmt.Sprintf("median %s → %s, higher in %s of %d", text.OrNone(e.From, Shortest), text.OrNone(e.To, Shortest), whole(e.Value), e.N)
 	}
 	return documents(e.Documents)
+}
+
+// against names the best fixed limit of a comparison, if there was one.
+func against(e claims.Evidence) string {
+	if e.Reference == "" {
+		return ""
+	}
+	return " of " + e.Reference
 }
 
 // limit returns the sign between a value and its limit: the claimed one if the point

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -174,10 +175,27 @@ func RowRemarks(r summary.Row) []string {
 	if r.Repeated > 0 {
 		parts = append(parts, repeatedRemark(r.Repeated))
 	}
+	parts = append(parts, settlingRemark(r.Settling, "item")...)
 	if n := r.ErrorCount(); n > 0 {
 		parts = append(parts, "errors "+errorTypes(r.Errors))
 	}
 	return parts
+}
+
+// settlingRemark describes a SUT that was not steady after its warm-up, or of which that is
+// unknown.
+func settlingRemark(s *summary.Settling, unit string) []string {
+	switch {
+	case s == nil || s.Steady():
+		return nil
+	case s.Trials == 0:
+		return []string{"whether it was steady after the warm-up is unknown, because it does not report early_ns or had too few " + unit + "s"}
+	}
+	moved := "rose"
+	if s.Change < 0 {
+		moved = "fell"
+	}
+	return []string{fmt.Sprintf("not steady after the warm-up: the time of each %s %s by %s in the first half (p %.2g); lengthen sut.warmup", unit, moved, text.Percent(math.Abs(s.Change)), s.P)}
 }
 
 // PastTense describes a trial with that outcome.
@@ -283,6 +301,7 @@ func ServiceRemarks(r summary.ServiceRow) []string {
 	if r.Stalled > 0 {
 		parts = append(parts, text.Plural(r.Stalled, "trial", "trials")+" stalled: "+r.Unit+"s were in flight and none completed")
 	}
+	parts = append(parts, settlingRemark(r.Settling, r.Unit)...)
 	if r.Dropped > 0 {
 		parts = append(parts, text.Count(r.Dropped)+" "+r.Unit+"s were due but not sent because the load ended early")
 	}

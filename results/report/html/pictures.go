@@ -24,7 +24,7 @@ type pictures struct {
 
 // all returns all sections in their order on the page.
 func (p *pictures) all() ([]section, error) {
-	draw := []func() (section, error){p.reductions, p.makespans, p.latencies, p.stages, p.peaks}
+	draw := []func() (section, error){p.adaptiveLimits, p.reductions, p.makespans, p.latencies, p.stages, p.peaks}
 	if p.verdict.Service != nil {
 		draw = []func() (section, error){p.timeSeries, p.latencies, p.stages}
 	}
