@@ -81,6 +81,12 @@ func measured(kind string, points []claims.Evidence) string {
 	case claims.KindLimitRespected:
 		e := slices.MaxFunc(points, byShare)
 		return fmt.Sprintf("up to %s requests in flight with %s at a limit of %s", whole(e.Value), e.Variant, whole(e.Limit))
+	case claims.KindThroughputLost:
+		e := slices.MaxFunc(points, byValue)
+		return fmt.Sprintf("%s lost up to %s of the throughput%s", e.Variant, text.Percent(*e.Value), against(e))
+	case claims.KindP99:
+		e := slices.MaxFunc(points, byValue)
+		return fmt.Sprintf("with %s, the slowest of 100 items took up to %s times as long as that%s", e.Variant, text.Digits(*e.Value), against(e))
 	case claims.KindDocuments:
 		sum := new(results.Documents)
 		for _, e := range all {

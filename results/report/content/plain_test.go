@@ -30,9 +30,15 @@ func TestPlain(t *testing.T) {
 			Decision: proved, AsExpected: true,
 			Evidence: []claims.Evidence{count(claims.KindPeak, 22, 29, 6, proved), count(claims.KindPeak, 354, 409, 6, proved), count(claims.KindPeakGrowth, 6, 6, 6, proved)},
 		},
-		"“s” holds: 2,000 of 2,000 documents found, 0 lost, 0 duplicate.":                {Decision: proved, AsExpected: true, Evidence: []claims.Evidence{documents(0, proved), documents(0, proved)}},
-		"“s” does not hold: 997 of 1,000 documents found, 3 lost.":                       {Decision: refuted, AsExpected: true, Evidence: []claims.Evidence{documents(0, proved), documents(3, refuted)}},
-		"“s” does not hold: up to 47 requests in flight with ten at a limit of 10.":      {Decision: refuted, AsExpected: true, Evidence: []claims.Evidence{count(claims.KindLimitRespected, 47, 10, 6, refuted)}},
+		"“s” holds: 2,000 of 2,000 documents found, 0 lost, 0 duplicate.":           {Decision: proved, AsExpected: true, Evidence: []claims.Evidence{documents(0, proved), documents(0, proved)}},
+		"“s” does not hold: 997 of 1,000 documents found, 3 lost.":                  {Decision: refuted, AsExpected: true, Evidence: []claims.Evidence{documents(0, proved), documents(3, refuted)}},
+		"“s” does not hold: up to 47 requests in flight with ten at a limit of 10.": {Decision: refuted, AsExpected: true, Evidence: []claims.Evidence{count(claims.KindLimitRespected, 47, 10, 6, refuted)}},
+		"“s” holds: ten lost up to 12.0 % of the throughput of fixed; with ten, the slowest of 100 items took up to 1.50 times as long as that of fixed.": {
+			Decision: proved, AsExpected: true, Evidence: []claims.Evidence{
+				{Kind: claims.KindThroughputLost, Variant: "ten", Reference: "fixed", Value: new(0.12), Limit: new(0.2), Decision: proved},
+				{Kind: claims.KindP99, Variant: "ten", Reference: "fixed", Value: new(1.5), Limit: new(2.0), Decision: proved},
+			},
+		},
 		"“s” holds: 11 of 12 trials show this cause.":                                    {Decision: proved, AsExpected: true, Evidence: []claims.Evidence{count(claims.KindCause, 5, 6, 6, proved), count(claims.KindCause, 6, 6, 6, proved)}},
 		"“s” holds: from 32.5 to 321 descriptors with ten; 6 of 6 trials match.":         {Decision: proved, AsExpected: true, Evidence: []claims.Evidence{count(claims.KindPeakGrowth, 6, 6, 6, proved), count(claims.KindTimeSeries, 6, 6, 6, proved)}},
 		"“s” could not be decided: 1,000 of 1,000 documents found, 0 lost, 0 duplicate.": {Decision: open, Evidence: []claims.Evidence{documents(0, open)}},
