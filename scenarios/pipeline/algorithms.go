@@ -301,8 +301,9 @@ func (s *vegas) update(w window) int {
 	return int(s.limit)
 }
 
-// jitter returns a number of 0.5 to 1 that differs from probe to probe, so that several
-// clients of one server do not probe together for ever.
+// jitter returns a number of 0.5 to 1 that differs from probe to probe, so that probes do
+// not keep step with a period of the servers. Netflix draws it at random; here a trial that
+// is repeated has the same ones.
 func (s *vegas) jitter() float64 { return 0.5 + rng.Uniform(rng.Mix(s.probes))/2 }
 
 func (s *vegas) next(w window) float64 {
