@@ -191,7 +191,7 @@ Exit codes:
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageTemplate)
 	root.SetFlagErrorFunc(command.UnknownFlag)
-	root.AddCommand(newRun(stdout, stderr, k), newScenario(stdout, stderr), newReport(stdout), newCompare(stdout), newMerge(stdout),
+	root.AddCommand(newRun(stdout, stderr, k), newScenario(stdout, stderr), newReport(stdout, stderr), newCompare(stdout), newMerge(stdout),
 		newUpstream(stdout, stderr), newMongo(stderr), newDoctor(stdout, stderr, k), plan.New(stdout, stderr, k), gate.New(stdout, stderr), newHistory(stdout), newWatch(stdout, stderr), newInit(stdout), newAttack(stdout), newVersion(stdout), newProtocolTopic())
 	if k != nil {
 		root.AddCommand(k.Commands(stdout, stderr)...)

