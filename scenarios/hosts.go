@@ -106,7 +106,7 @@ func (s *Scenario) OnHosts(hosts int) (*Scenario, error) {
 	case s.SUT.Hosts > 0 || s.variesHosts():
 		return nil, fail("it sets %s; remove that", hostsFactor)
 	case s.Service != nil:
-		return nil, fail("it has a service, and several hosts need several load generators, which Floodgate does not have yet")
+		return nil, fail("it has a service, whose requests are not divided among hosts")
 	case s.External.MaxRate() < hosts:
 		return nil, fail("external.rate, %d, must be at least 1 for each", s.External.MaxRate())
 	}

@@ -150,7 +150,7 @@ func (s *Service) Done(status int) bool {
 
 // Variables that texts of a scenario may hold as {{name}}.
 const (
-	VariableAddr         = "addr"          // loopback address with a free port; 0.0.0.0 with sut.container.port
+	VariableAddr         = "addr"          // loopback address with a free port; 0.0.0.0 with sut.container.port, and in a pod
 	VariablePort         = "port"          // the port of it
 	VariableNoFile       = "nofile"        // sut.nofile
 	VariableUpstreamURL  = "upstream.url"  // base URL of the upstream
@@ -532,8 +532,10 @@ func (c *checker) httpService() {
 		}
 	}
 	switch {
-	case s.SUT.Container.Image != "" && s.Service == nil:
-		c.reportKey("sut.container.image", "applies only to an HTTP service; add service with its requests")
+	case s.SUT.Container.Image != "" && s.Service == nil && len(s.SUT.Command) == 0:
+		c.reportKey("sut.container.image", "needs sut.command, a program in it that speaks the protocol, or service with the requests of an HTTP service")
+	case s.SUT.Container.Port > 0 && s.Service == nil:
+		c.reportKey("sut.container.port", "applies only to an HTTP service; add service with its requests")
 	case s.SUT.Container.Port > 0 && s.SUT.Container.Image == "":
 		c.reportKey("sut.container.port", "needs sut.container.image")
 	}

@@ -27,6 +27,17 @@ func LoadToRun(path string, lookup func(name string) (string, bool)) (*Scenario,
 	return s, err
 }
 
+// CheckFile loads a file and returns the mistakes that check finds in its scenario, with
+// their positions.
+func CheckFile(path string, check func(*Scenario) strictyaml.Errors) error {
+	s, doc, err := loadFile(path, nil)
+	if err != nil {
+		return err
+	}
+	doc.Report(check(s))
+	return doc.Err()
+}
+
 // Lines holds the line numbers of the claims of a scenario's file, by their IDs,
 // and of its thresholds, by their rules. They count from 1.
 type Lines struct{ Claims, Thresholds map[string]int }

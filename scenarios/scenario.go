@@ -194,7 +194,8 @@ type Container struct {
 	// BuiltIn runs the built-in SUT in the network of this machine.
 	BuiltIn bool `yaml:"built_in,omitempty,short" json:"built_in,omitempty"`
 	// Image runs an HTTP service in an image of the user's own: SUT.Command, or the image's
-	// entrypoint if there is none.
+	// entrypoint if there is none. In the pods of a cluster, it is also the image of a program
+	// that speaks the protocol, and SUT.Command must be set.
 	Image string `yaml:"image,omitempty" json:"image,omitempty"`
 	// Port is the TCP port on which the service listens in a network of its own, which
 	// is published on a free port of 127.0.0.1. Zero means the network of this machine.

@@ -154,6 +154,11 @@ func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 	if err != nil {
 		return err
 	}
+	if o.environment.Kind == environment.Kubernetes {
+		if err := command.CheckPods(all, names); err != nil {
+			return err
+		}
+	}
 	if o.shard.Of > 0 {
 		for i, s := range all {
 			if all[i], err = s.OnHosts(o.shard.Of); err != nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"math"
@@ -36,6 +37,7 @@ type httpService struct {
 	nofile  int    // its limit of descriptors
 	// elsewhere means that it runs on another machine, where its process cannot be seen.
 	elsewhere bool
+	pod       bool // it runs in a pod, to which addr leads
 	targets   target.Policy
 	tls       *tls.Config // nil means http
 	scraper   *scraper    // nil means that no metrics are scraped
@@ -50,6 +52,8 @@ func (r *Trials) newHTTPService(ctx context.Context, t ScheduledTrial) (*httpSer
 	h.nofile = s.SUT.NoFile
 	var err error
 	switch {
+	case r.Launcher != nil: // forward finds the way
+		h.addr = net.JoinHostPort(r.Launcher.Listen(), strconv.Itoa(cmp.Or(s.SUT.Container.Port, podPort)))
 	case s.SUT.Host != "":
 		if err := h.targets.Check(ctx, s.SUT.Host); err != nil {
 			return nil, fmt.Errorf("sut.host: %w", err)
@@ -74,7 +78,7 @@ func (r *Trials) newHTTPService(ctx context.Context, t ScheduledTrial) (*httpSer
 		}
 	}
 	listens := h.addr
-	if p := s.SUT.Container.Port; p > 0 {
+	if p := s.SUT.Container.Port; p > 0 && r.Launcher == nil {
 		listens = net.JoinHostPort("0.0.0.0", strconv.Itoa(p)) // in its own network
 	}
 	_, port, err := net.SplitHostPort(listens)
@@ -85,11 +89,31 @@ func (r *Trials) newHTTPService(ctx context.Context, t ScheduledTrial) (*httpSer
 	if err != nil {
 		return nil, fmt.Errorf("sut.addr: %w", err)
 	}
-	h.port, h.base = uint16(number), h.url("")
+	h.port = uint16(number)
 	h.values = r.variables(s, t.Variant)
 	h.values[scenarios.VariableAddr], h.values[scenarios.VariablePort] = listens, port
+	return h, h.locate()
+}
+
+// podPort is the port on which a service in a pod listens by default.
+const podPort = 8080
+
+// locate sets what follows from the address of the service.
+func (h *httpService) locate() (err error) {
+	h.base = h.url("")
 	h.scraper, err = h.newScraper()
-	return h, err
+	return err
+}
+
+// forward finds the way to a service that was launched elsewhere: one from this machine,
+// and one for its load generators.
+func (h *httpService) forward(m *measurement) error {
+	inside, here, elsewhere, err := m.process.Forward(h.port)
+	if err != nil || !elsewhere {
+		return err
+	}
+	h.pod, h.addr, m.service.inside = true, here.String(), "http://"+inside.String()
+	return h.locate()
 }
 
 // contain completes the options of the service's container; nil means that it has none.
@@ -195,11 +219,17 @@ func (m *measurement) readyHTTP(ctx context.Context) (string, error) {
 	bounded, cancel := context.WithTimeout(ctx, s.MaxReady())
 	defer cancel()
 	err := m.process.AwaitReady(bounded, s.Ready, h.addr, h.targets.DialContext, h.tls)
-	if err == nil && s.Container.Port > 0 && s.Ready.HTTP == "" && s.Ready.Log == "" {
+	if err == nil && (s.Container.Port > 0 || h.pod) && s.Ready.HTTP == "" && s.Ready.Log == "" {
 		err = m.awaitListening(bounded)
 	}
 	if err == nil && s.Container.Image != "" {
-		if err := checkNetwork(s.Container, m.listening()); err != nil {
+		var err error
+		if h.pod {
+			err = h.checkPod(m.process.Listening())
+		} else {
+			err = checkNetwork(s.Container, m.process.Listening())
+		}
+		if err != nil {
 			m.record.NotReady = true
 			return results.OutcomeFailed, err
 		}
@@ -257,13 +287,17 @@ func forkedAway(exit sut.Exit, port uint16) string {
 func (m *measurement) findServing() {
 	h := m.service.http
 	serving, others := m.process.Serving(h.port)
-	if m.pid = serving.PID; serving.PID != m.process.PID() {
+	if m.pid = serving.PID; m.pid != m.process.Started().PID {
 		m.record.Descriptors.Process = serving.Name
 	}
 	if len(others) > 0 {
 		m.warn("%d processes of the service listen on %s, and only one of them (%s) is watched: its descriptors follow from a share of the requests", len(others)+1, h.addr, serving.Name)
 	}
-	if listening, known := listeningOf(serving.PID); known && !h.among(listening) {
+	listening, known := serving.Listening, h.pod
+	if !known {
+		listening, known = probe.Listening(serving.PID)
+	}
+	if known && !h.among(listening) {
 		m.warn("the process that is watched does not listen on %s, and neither does one that it started: the descriptors are not those of the service", h.addr)
 	}
 }
@@ -301,21 +335,11 @@ func (m *measurement) warnUncounted() {
 // error, if that of the service is not among them; empty means that it is, or that they
 // cannot be seen.
 func (m *measurement) listensElsewhere() string {
-	all := m.listening()
+	all := m.process.Listening()
 	if len(all) == 0 || m.service.http.among(all) {
 		return ""
 	}
 	return fmt.Sprintf("; it listens on %v", all)
-}
-
-// listening returns the addresses on which the program's processes listen, as far as they
-// can be seen.
-func (m *measurement) listening() []netip.AddrPort {
-	all, _ := listeningOf(m.process.PID())
-	for _, d := range m.process.Descendants() {
-		all = append(all, d.Listening...)
-	}
-	return all
 }
 
 // among reports whether one of the addresses has the port of the service.
@@ -328,7 +352,7 @@ func (h *httpService) among(all []netip.AddrPort) bool {
 func (m *measurement) awaitListening(ctx context.Context) error {
 	ticker := time.NewTicker(sut.ReadyInterval)
 	defer ticker.Stop()
-	for !m.service.http.among(m.listening()) {
+	for !m.service.http.among(m.process.Listening()) {
 		select {
 		case <-m.process.Exited():
 			return sut.ErrExited
@@ -351,18 +375,19 @@ func checkNetwork(c scenarios.Container, listening []netip.AddrPort) error {
 	return nil
 }
 
-// listeningOf returns the addresses on which a process listens, and whether they can be seen.
-func listeningOf(pid int) (listening []netip.AddrPort, known bool) {
-	inspector, err := probe.Inspect(pid)
-	if err != nil {
-		return nil, false
+// checkPod returns an error if no other pod can reach a service that listens on the given
+// addresses of its pod.
+func (h *httpService) checkPod(listening []netip.AddrPort) error {
+	told := h.values[scenarios.VariableAddr]
+	if addr, err := netip.ParseAddrPort(told); err != nil || addr.Addr().IsLoopback() { // a launcher without a network of its own
+		return nil
 	}
-	defer func() { _ = inspector.Close() }() // it only read
-	d, err := inspector.Descriptors()
-	if err != nil {
-		return nil, false
+	loopback := slices.ContainsFunc(listening, func(a netip.AddrPort) bool { return a.Port() == h.port && a.Addr().Unmap().IsLoopback() })
+	reachable := slices.ContainsFunc(listening, func(a netip.AddrPort) bool { return a.Port() == h.port && !a.Addr().Unmap().IsLoopback() })
+	if loopback && !reachable {
+		return fmt.Errorf("the service listens on port %d of the loopback interface of its pod, where its load generators cannot reach it; let it listen on {{addr}}, which is %s there", h.port, told)
 	}
-	return d.Listening, true
+	return nil
 }
 
 // serveHTTP loads the service, sees whether it recovers, and has it end.
@@ -471,7 +496,7 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 	if s := t.http.scraper; s != nil {
 		endScraping, disconnect = s.start(began), s.transport.CloseIdleConnections
 	}
-	view := newEndpoints(t.m.pid)
+	view := t.m.newEndpoints()
 	env := t.m.trials.Environment
 	// Of a service that runs already, or without an environment, the servers are unknown.
 	servers := t.http.pid == 0 && len(env.UpstreamAddrs())+len(env.MongoAddrs()) > 0
@@ -535,7 +560,7 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 
 // endpoints samples the connections of a service.
 type endpoints struct {
-	inspector *probe.Inspector // nil means that they cannot be seen
+	inspector inspector // nil means that they cannot be seen
 	groups    map[string]*results.Endpoint
 	next      time.Time // of the next sample
 	last      counted
@@ -550,9 +575,18 @@ type counted struct {
 // samplingShare is how many times longer the pause after a sample is than the sample took.
 const samplingShare = 20
 
-func newEndpoints(pid int) *endpoints {
+// inspector looks at the descriptors of a process.
+type inspector interface {
+	Descriptors() (*probe.Descriptors, error)
+}
+
+func (m *measurement) newEndpoints() *endpoints {
 	e := &endpoints{groups: map[string]*results.Endpoint{}}
-	e.inspector, _ = probe.Inspect(pid) // the error means another system or process
+	if remote, isRemote := m.sampler.(*probe.Remote); isRemote {
+		e.inspector = remote
+	} else if here, err := probe.Inspect(m.pid); err == nil { // the error means another system or process
+		e.inspector = here
+	}
 	return e
 }
 
@@ -606,7 +640,9 @@ func (e *endpoints) close() []results.Endpoint {
 	}
 	e.next = time.Time{}
 	e.sample()
-	_ = e.inspector.Close() // it only read
+	if here, isHere := e.inspector.(io.Closer); isHere {
+		_ = here.Close() // it only read
+	}
 	all := make([]results.Endpoint, 0, len(e.groups))
 	for _, g := range e.groups {
 		all = append(all, *g)

@@ -120,6 +120,12 @@ variants:
 // httpTrial runs one trial of the service with a behavior.
 func httpTrial(t *testing.T, behavior, ready string, change func(*scenarios.Scenario)) results.Trial {
 	t.Helper()
+	return httpTrialOn(t, trials(t), behavior, ready, change)
+}
+
+// httpTrialOn is httpTrial with the trials of a run.
+func httpTrialOn(t *testing.T, r *experiment.Trials, behavior, ready string, change func(*scenarios.Scenario)) results.Trial {
+	t.Helper()
 	t.Setenv("TEST_SERVICE_TOKEN", "s3cr3t-t0ken")
 	executable, err := os.Executable()
 	if err != nil {
@@ -129,7 +135,6 @@ func httpTrial(t *testing.T, behavior, ready string, change func(*scenarios.Scen
 	if change != nil {
 		change(s)
 	}
-	r := trials(t)
 	r.IgnoreLag()
 	record, err := r.Run(t.Context(), plan(t, s)[0])
 	if err != nil {

@@ -2,7 +2,9 @@ package experiment_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -21,9 +23,10 @@ import (
 	"floodgate/bench/procjson"
 	"floodgate/bench/sut"
 	"floodgate/results"
+	"floodgate/scenarios"
 )
 
-const podMark = "FLOODGATE_TEST_POD=1"
+const podMark = probe.MarkName + "="
 
 // cluster launches SUTs as processes of this machine, with a probe that is reached by a
 // connection.
@@ -38,6 +41,9 @@ type cluster struct {
 	generatorErr error // of each launch
 }
 
+// Listen returns loopback, because these hosts are in the network of this machine.
+func (*cluster) Listen() string { return "127.0.0.1" }
+
 func (c *cluster) Launch(_ context.Context, h sut.Host, args []string) (sut.Launched, error) {
 	c.hosts = append(c.hosts, h)
 	if c.err != nil {
@@ -45,7 +51,8 @@ func (c *cluster) Launch(_ context.Context, h sut.Host, args []string) (sut.Laun
 	}
 	args[2] = strconv.Itoa(os.Getpid()) // in a container, the SUT has no parent
 	cmd := exec.Command(c.executable, args...)
-	cmd.Env = append(os.Environ(), podMark)
+	mark := podMark + rand.Text()
+	cmd.Env = append(os.Environ(), mark)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -54,7 +61,7 @@ func (c *cluster) Launch(_ context.Context, h sut.Host, args []string) (sut.Laun
 	if err != nil {
 		return nil, err
 	}
-	l := &launched{process: p, stderr: stderr, lost: c.lost}
+	l := &launched{process: p, stderr: stderr, lost: c.lost, mark: mark}
 	if c.lost != nil {
 		p.Kill()
 	}
@@ -90,6 +97,13 @@ type launched struct {
 	process *procjson.Process
 	stderr  io.Reader
 	lost    *sut.LostError
+	mark    string
+	probed  bool
+
+	once      sync.Once // of what follows
+	helper    *child.Process
+	close     func()
+	helperErr error
 }
 
 func (l *launched) Input() io.WriteCloser { return l.process.Stdin }
@@ -100,6 +114,9 @@ func (l *launched) Kill()                 { l.process.Kill() }
 
 func (l *launched) Wait() sut.Exit {
 	<-l.process.Done()
+	if !l.probed && l.close != nil {
+		l.close()
+	}
 	return sut.Exit{Code: l.process.State().ExitCode(), Text: l.process.State().String(), Lost: l.lost}
 }
 
@@ -109,11 +126,25 @@ func (l *launched) Forward(port uint16) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(l.Inside(), port), nil
 }
 
+func (l *launched) Processes(context.Context) (probe.Beside, error) {
+	l.once.Do(func() { l.helper, l.close, l.helperErr = helper() })
+	return probe.Beside{Helper: l.helper, Mark: l.mark}, l.helperErr
+}
+
 func (l *launched) Describe() results.Container {
 	return results.Container{Name: "sut", Node: "node1"}
 }
 
 func (l *launched) Probe(ctx context.Context, t probe.Target, o probe.Options) (*probe.Remote, error) {
+	if _, err := l.Processes(ctx); err != nil {
+		return nil, err
+	}
+	l.probed = true
+	return probe.StartRemote(ctx, l.helper, l.mark, t, o, l.close)
+}
+
+// helper returns a probe in this process that is reached by a connection.
+func helper() (*child.Process, func(), error) {
 	here, there := net.Pipe()
 	b := beside{here, make(chan struct{})}
 	go func() {
@@ -121,11 +152,8 @@ func (l *launched) Probe(ctx context.Context, t probe.Target, o probe.Options) (
 		defer there.Close()
 		probe.Main(there, there, io.Discard)
 	}()
-	helper, err := child.Connect(ctx, "probe", "", b)
-	if err != nil {
-		return nil, err
-	}
-	return probe.StartRemote(ctx, helper, podMark, t, o, func() { _ = helper.Stop(0); <-b.done })
+	h, err := child.Connect(context.Background(), "probe", "", b)
+	return h, func() { _ = h.Stop(0); <-b.done }, err
 }
 
 // beside is a connection to a probe in this process.
@@ -249,5 +277,73 @@ func TestLostGenerator(t *testing.T) {
 	record, err := r.Run(t.Context(), plan(t, scenario(t, loadScenario("1ms", 1024, "{strategy: bounded, limit: 4}")))[0])
 	if want := "start the load generator: pod generator-1 was preempted"; err != nil || record.Outcome != results.OutcomeInvalid || record.Reason != want {
 		t.Errorf("%v, %s: %s", err, record.Outcome, record.Reason)
+	}
+}
+
+// ownImage puts the program of a scenario into an image.
+func ownImage(s *scenarios.Scenario) { s.SUT.Container.Image = "own:1" }
+
+// A program of the user's own that is launched elsewhere gets its command from the input, and
+// is measured as on this machine.
+func TestLaunchedProgram(t *testing.T) {
+	r, c, _ := inCluster(t)
+	// The built-in SUT speaks the protocol as well.
+	s := scenario(t, strings.Replace(podded, "sut: {container: true, cpus: 0.5, memory: 64MiB}", fmt.Sprintf("sut: {command: [%q, %s, '1024', '%d']}", c.executable, sut.ChildArg, os.Getpid()), 1))
+	ownImage(s)
+	record, err := r.Run(t.Context(), plan(t, s)[0])
+	if err != nil || record.Outcome != results.OutcomeOK {
+		t.Fatalf("%v, %s: %s\n%s", err, record.Outcome, record.Reason, record.StderrTail)
+	}
+	if d := record.Documents; d.Found != 12 || d.Expected != 12 {
+		t.Errorf("documents %+v", *d)
+	}
+	if d := record.Descriptors; d.Baseline == 0 || d.Outside == nil || d.Outside.Upstream < 1 {
+		t.Errorf("descriptors %+v", d)
+	}
+	if h := c.hosts[0]; h.Image != "own:1" {
+		t.Errorf("launched as %+v", h)
+	}
+}
+
+// A program that is not in the image is an error that quotes the launcher.
+func TestLaunchedProgramIsMissing(t *testing.T) {
+	r, _, _ := inCluster(t)
+	s := scenario(t, strings.Replace(podded, "sut: {container: true, cpus: 0.5, memory: 64MiB}", "sut: {command: [/no/such/program]}", 1))
+	ownImage(s)
+	record, err := r.Run(t.Context(), plan(t, s)[0])
+	if err != nil || record.Outcome != results.OutcomeCrashed || !strings.Contains(record.Reason+record.StderrTail, "/no/such/program") {
+		t.Errorf("%v, %s: %s\n%s", err, record.Outcome, record.Reason, record.StderrTail)
+	}
+}
+
+// A service of the user's own that is launched elsewhere is loaded by generators there, its
+// connections are seen by endpoint, and it ends by SIGTERM.
+func TestLaunchedHTTPService(t *testing.T) {
+	for _, ready := range []string{"/healthz", "{tcp: true}", `{log: "is listening with 10 slots"}`} {
+		t.Run(ready, func(t *testing.T) { launchedHTTPService(t, ready) })
+	}
+}
+
+func launchedHTTPService(t *testing.T, ready string) {
+	r, c, _ := inCluster(t)
+	addr, err := sut.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := netip.MustParseAddrPort(addr).Port()
+	record := httpTrialOn(t, r, "sound", ready, func(s *scenarios.Scenario) {
+		three(s)
+		ownImage(s)
+		s.SUT.Container.Port = int(port)
+	})
+	if record.Outcome != results.OutcomeOK {
+		t.Fatalf("%s: %s\n%s", record.Outcome, record.Reason, record.StderrTail)
+	}
+	checkDealt(t, record.Service, 30)
+	if record.Service.Drain == nil || len(record.Descriptors.Endpoints) == 0 || len(c.generators) != 3 {
+		t.Errorf("drain %v, endpoints %+v, %d generators", record.Service.Drain, record.Descriptors.Endpoints, len(c.generators))
+	}
+	for _, w := range record.Warnings {
+		t.Error(w)
 	}
 }

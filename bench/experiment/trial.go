@@ -301,9 +301,10 @@ func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *re
 		}
 	}
 	var contained *sut.ContainerOptions
+	var launch func(args []string) (sut.Launched, error)
 	if r.Launcher != nil {
 		host := HostOf(r.RunID, t.Index, s, p.host, p.hosts)
-		options.Launch = func(args []string) (sut.Launched, error) { return r.Launcher.Launch(ctx, host, args) }
+		launch = func(args []string) (sut.Launched, error) { return r.Launcher.Launch(ctx, host, args) }
 	} else if s.SUT.Contained() {
 		if r.Container == nil {
 			return nil, errors.New("sut.container: no container engine was found")
@@ -330,7 +331,7 @@ func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *re
 			return nil, err
 		}
 	}
-	options.Container = contained
+	options.Container, options.Launch = contained, launch
 	if len(s.SUT.Command) > 0 {
 		options.Dir = r.Dir
 	}
@@ -344,6 +345,12 @@ func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *re
 	}
 	if m.process, err = start(); err != nil {
 		return nil, err
+	}
+	if m.service != nil && m.service.http != nil {
+		if err := m.service.http.forward(m); err != nil {
+			m.process.Kill()
+			return nil, err
+		}
 	}
 	m.pid = m.process.PID()
 	return m, nil
@@ -362,13 +369,10 @@ func loadTime(s *scenarios.Scenario) time.Duration {
 // HostOf returns a host of a trial's SUT that is launched elsewhere, by its index.
 func HostOf(run string, trial int, s *scenarios.Scenario, index, hosts int) sut.Host {
 	return sut.Host{
-		Trial: fmt.Sprintf("%s/%d", run, trial), Index: index, Hosts: hosts, Limits: scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory},
+		Trial: fmt.Sprintf("%s/%d", run, trial), Index: index, Hosts: hosts, Limits: scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory}, Image: s.SUT.Container.Image,
 		Deadline: s.SUT.MaxReady() + time.Duration(s.SUT.Timeout) + loadTime(s) + 2*closeTimeout + leakTimeout,
 	}
 }
-
-// everywhere is the address on which a service listens in a network of its own.
-const everywhere = "0.0.0.0"
 
 // spec returns the specification of a trial for a host.
 func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
@@ -382,7 +386,7 @@ func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
 	if r.Launcher != nil {
 		upstreamURL, databaseURI = r.Environment.Bridged()
 		if s.Service != nil {
-			listen = everywhere
+			listen = r.Launcher.Listen()
 		}
 	}
 	rate := 0

@@ -17,7 +17,7 @@ func (r *Trials) variables(s *scenarios.Scenario, v scenarios.Variant) variables
 	values := variables(v.Variables())
 	values[scenarios.VariableNoFile] = strconv.Itoa(s.SUT.NoFile)
 	upstream, database := r.Environment.UpstreamURL(), r.Environment.MongoURI()
-	if s.SUT.Container.Port > 0 {
+	if s.SUT.Container.Port > 0 || r.Launcher != nil {
 		upstream, database = r.Environment.Bridged()
 	}
 	values[scenarios.VariableUpstreamURL], values[scenarios.VariableDatabaseURI] = upstream, database

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,7 +38,8 @@ import (
 )
 
 // The tests of this file need a cluster: .ci/cluster exec makes one, and CI has kind.
-// FLOODGATE_KUBERNETES is the program, whose image is on the nodes. Each has a namespace of
+// FLOODGATE_KUBERNETES is the program, whose image is on the nodes, as are the images of
+// FLOODGATE_PROGRAM_IMAGE and FLOODGATE_SERVICE_IMAGE with the examples in Go. Each has a namespace of
 // its own and mostly waits, so that they run beside each other unless one stops a part of
 // the cluster.
 
@@ -359,6 +361,98 @@ func TestService(t *testing.T) {
 		}
 	}
 	if ok == 0 {
+		t.Errorf("no trial was loaded\n%s", out)
+	}
+	w.nothingLeft()
+}
+
+// exampleImage returns the image of an example, whose program is /floodgate there.
+func exampleImage(t *testing.T, variable string) string {
+	t.Helper()
+	image := os.Getenv(variable)
+	if image == "" {
+		t.Fatalf("%s must name the image of an example on the nodes", variable)
+	}
+	return image
+}
+
+// A program of the user's own runs in its image, in as many pods as the trial has hosts, and
+// is measured like the built-in one.
+func TestOwnProgram(t *testing.T) {
+	t.Parallel()
+	w := newTenant(t, nil)
+	image := exampleImage(t, "FLOODGATE_PROGRAM_IMAGE")
+	path := w.scenario(fmt.Sprintf("upstream: {latency: {distribution: constant, value: 20ms}}\nsut: {hosts: 2, nofile: 200, command: [/floodgate], container: {image: %q}, memory: 128MiB}\nlevels: [{items: 40}]\n", image))
+	cmd, out := w.run(path)
+	w.exit(cmd, out, 0, 3)
+	for _, trial := range w.stored().Trials {
+		late := trial.Outcome == results.OutcomeInvalid && strings.Contains(trial.Reason, "the hosts started") // on a busy machine
+		if trial.Outcome != results.OutcomeOK && !late || len(trial.Hosts) != 2 || trial.Documents.Found != 40 || trial.Documents.Lost != 0 {
+			t.Errorf("trial %d: %s %s, %d hosts, documents %+v", trial.Index, trial.Outcome, trial.Reason, len(trial.Hosts), trial.Documents)
+			continue
+		}
+		for _, h := range trial.Hosts {
+			if d := h.Descriptors; h.Container == nil || h.Container.Image != image || d.Baseline == 0 || d.Outside == nil || d.Outside.Upstream == 0 {
+				t.Errorf("trial %d, host %d: %+v", trial.Index, h.Index, h)
+			}
+		}
+	}
+	w.nothingLeft()
+}
+
+// A service of the user's own gets its load from pods. Its descriptors are counted by
+// endpoint, and a leak is told from the load.
+func TestOwnService(t *testing.T) {
+	t.Parallel()
+	w := newTenant(t, nil)
+	path := filepath.Join(t.TempDir(), "own.yaml")
+	text := fmt.Sprintf(`version: 1
+name: own
+title: A service in a pod
+sut:
+  command: [/floodgate, -addr, "{{addr}}", -leak-every, "{{every}}"]
+  env: {UPSTREAM_URL: "{{upstream.url}}"}
+  container: {image: %q}
+  nofile: 512
+service:
+  requests: [{method: POST, path: "/reports/{{n}}"}]
+  arrivals: {rate: 50}
+  duration: 4s
+  generators: 2
+variants:
+  - {name: sound, vars: {every: 0}}
+  - {name: leaking, vars: {every: 10}}
+`, exampleImage(t, "FLOODGATE_SERVICE_IMAGE"))
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd, out := w.run(path)
+	w.exit(cmd, out, 0, 3)
+	loaded := 0
+	for _, trial := range w.stored().Trials {
+		busy := trial.Outcome == results.OutcomeInvalid && strings.Contains(trial.Reason, "load generator")
+		if trial.Outcome != results.OutcomeOK && !busy {
+			t.Errorf("trial %d: %s %s\n%s", trial.Index, trial.Outcome, trial.Reason, trial.StderrTail)
+			continue
+		}
+		loaded++
+		s, d := trial.Service, trial.Descriptors
+		if s.Due != 200 || s.OK != 200 || !s.Recovered || s.Drain == nil || len(s.Generators) != 2 {
+			t.Errorf("trial %d: %d due, %d done, %v, recovered %v, drain %v, %d generators", trial.Index, s.Due, s.OK, s.Errors, s.Recovered, s.Drain, len(s.Generators))
+		}
+		upstream := s.Series.Columns[results.ColumnDescriptorsUpstream]
+		if len(upstream) == 0 {
+			t.Errorf("trial %d: its connections to the upstream are unknown", trial.Index)
+			continue
+		}
+		if grew := upstream[len(upstream)-1] - upstream[0]; trial.Variant == "leaking" && grew < 15 || len(d.Endpoints) == 0 || d.Peak == 0 || trial.Container == nil || trial.Container.Node == "" {
+			t.Errorf("trial %d: %d more connections to the upstream, endpoints %+v, in %+v", trial.Index, grew, d.Endpoints, trial.Container)
+		}
+		if len(trial.Warnings) > 0 {
+			t.Errorf("trial %d: %q", trial.Index, trial.Warnings)
+		}
+	}
+	if loaded == 0 {
 		t.Errorf("no trial was loaded\n%s", out)
 	}
 	w.nothingLeft()

@@ -46,7 +46,15 @@ func TestRender(t *testing.T) {
 	if err := os.WriteFile(delayed, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	own := filepath.Join(t.TempDir(), "own.yaml")
+	text = "version: 1\nname: own\ntitle: Own\nitems: {kind: phone-numbers}\n" +
+		"sut: {hosts: 3, command: [/report, \"{{limit}}\"], env: {TOKEN: secret}, container: {image: registry.example/report:2}, cpus: 0.5, nofile: 512}\n" +
+		"variants: [{strategy: bounded, limit: 4}]\nlevels: [{items: 5}]\nblocks: 6\n"
+	if err := os.WriteFile(own, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for golden, args := range map[string][]string{
+		"own.yaml":     {own},
 		"report.yaml":  {"report"},
 		"service.yaml": {"service"},
 		"delayed.yaml": {delayed, "--mongo-image", "embedded", "--namespace", "load", "--image", "registry.example/floodgate:1"},
@@ -92,15 +100,22 @@ func TestRole(t *testing.T) {
 
 // Mistakes are found before anything connects.
 func TestMistakes(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "own.yaml")
+	text := "version: 1\nname: own\ntitle: Own\nitems: {kind: phone-numbers}\nsut: {command: [/report]}\nvariants: [{strategy: sequential}]\nlevels: [{items: 5}]\n"
+	if err := os.WriteFile(own, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	for want, args := range map[string][]string{
-		"set KUBECONFIG, or name a context with --context":                         {"run", "report", "--env", "kubernetes", "--image", "a", "--out", t.TempDir()},
-		"--keep-data needs the embedded environment":                               {"run", "report", "--env", "kubernetes", "--keep-data", "--out", t.TempDir()},
-		"at least one of the flags in the group [output push] is required":         {"image"},
-		"is not a Linux binary; build one with: CGO_ENABLED=0 GOOS=linux go build": {"image", "--binary", "plugin_test.go", "--output", filepath.Join(t.TempDir(), "x")},
-		"--env kind: want kubernetes, together with --clean":                       {"doctor", "--clean", "--env", "kind"},
-		"this command does not run in a cluster":                                   {"gate", "selftest", "--env", "kubernetes"},
+		"set KUBECONFIG, or name a context with --context":                                               {"run", "report", "--env", "kubernetes", "--image", "a", "--out", t.TempDir()},
+		own + ":5:6: sut: needs sut.container.image, because --env kubernetes runs sut.command in a pod": {"run", own, "--env", "kubernetes", "--out", t.TempDir()},
+		own + ":5:6: sut: needs sut.container.image":                                                     {"kubernetes", "render", own},
+		"--keep-data needs the embedded environment":                                                     {"run", "report", "--env", "kubernetes", "--keep-data", "--out", t.TempDir()},
+		"at least one of the flags in the group [output push] is required":                               {"image"},
+		"is not a Linux binary; build one with: CGO_ENABLED=0 GOOS=linux go build":                       {"image", "--binary", "plugin_test.go", "--output", filepath.Join(t.TempDir(), "x")},
+		"--env kind: want kubernetes, together with --clean":                                             {"doctor", "--clean", "--env", "kind"},
+		"this command does not run in a cluster":                                                         {"gate", "selftest", "--env", "kubernetes"},
 	} {
 		if _, stderr := execute(t, 2, args...); !strings.Contains(stderr, want) {
 			t.Errorf("%q: %s, want %q", args, stderr, want)

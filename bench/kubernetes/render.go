@@ -70,6 +70,9 @@ needs in its namespace instead.`,
 			if err != nil {
 				return err
 			}
+			if err := command.CheckPods(all, names); err != nil {
+				return err
+			}
 			return o.render(stdout, all[0])
 		},
 	}
@@ -95,7 +98,7 @@ func (o renderOptions) render(w io.Writer, s *scenarios.Scenario) error {
 	for _, server := range environment.PodSpecs(environment.Options{MongoImage: o.mongoImage, Limits: s.Containers, Link: link}) {
 		jobs = append(jobs, m.Server(server))
 	}
-	jobs = append(jobs, m.SUT(experiment.HostOf("RUN", 0, s, 0, s.SUT.HostCount()), sut.LaunchArgs(s.SUT.NoFile)))
+	jobs = append(jobs, m.SUT(experiment.HostOf("RUN", 0, s, 0, s.SUT.HostCount()), sut.LaunchArgs(s.SUT.NoFile, s.SUT.OwnProgram())))
 	if s.Service != nil {
 		jobs = append(jobs, m.Generator(experiment.HostOf("RUN", 0, s, 0, s.Service.GeneratorCount()), []string{generator.PodArg}))
 	}

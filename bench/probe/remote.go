@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"floodgate/bench/environment/child"
@@ -34,12 +37,15 @@ type Watcher interface {
 
 // call is a request to a probe beside the process that it watches.
 type call struct {
-	// Do names the method. "start" needs the fields below.
+	// Do names the method. "start" needs the fields below, "members" and "terminate" the mark.
 	Do      string   `json:"do"`
 	Target  *Target  `json:"target,omitempty"`
 	Options *Options `json:"options,omitempty"`
 	// Mark is a variable in the environment of the process, NAME=VALUE, by which it is found.
 	Mark string `json:"mark,omitempty"`
+
+	// PID is the process that "terminate" ends.
+	PID int `json:"pid,omitempty"`
 
 	Base    *Baseline     `json:"base,omitempty"`
 	Count   int           `json:"count,omitempty"`
@@ -58,44 +64,138 @@ type answer struct {
 	Count    int       `json:"count,omitempty"`
 	Threads  int       `json:"threads,omitempty"`
 	RSS      int64     `json:"rss_bytes,omitempty"`
+
+	Members     []Member     `json:"members,omitempty"`
+	Descriptors *Descriptors `json:"descriptors,omitempty"`
+}
+
+// Member is a running process of a program under test.
+type Member struct {
+	Relative
+	// Listening are the TCP addresses where it accepts connections.
+	Listening []netip.AddrPort
+}
+
+// Listening returns the TCP addresses where a process accepts connections, and whether they
+// can be seen.
+func Listening(pid int) (addrs []netip.AddrPort, known bool) {
+	inspector, err := Inspect(pid)
+	if err != nil {
+		return nil, false
+	}
+	defer func() { _ = inspector.Close() }() // it only read
+	d, err := inspector.Descriptors()
+	if err != nil {
+		return nil, false
+	}
+	return d.Listening, true
 }
 
 // Main is the main function of a probe beside the process that it watches, such as in the
-// same pod. A [Remote] calls it on stdin and stdout. It ends with stdin and returns the exit
-// code.
+// same pod. A [Remote] and a [Beside] call it on stdin and stdout. It ends with stdin and
+// returns the exit code.
 func Main(stdin io.Reader, stdout, stderr io.Writer) int {
 	if child.Greeted(stdin) != nil {
 		return 0 // it is not needed
 	}
-	var s *Sampler
-	err := child.Serve(stdin, stdout, child.Ready{Version: "floodgate probe"}, nil, func(line []byte) (any, error) {
-		var c call
-		if err := procjson.Decode(line, &c); err != nil {
-			return nil, err
-		}
-		switch {
-		case c.Do != "start" && s == nil:
-			return nil, errors.New("the first call must be start")
-		case c.Do != "start":
-			return c.on(s), nil
-		case s != nil || c.Target == nil || c.Options == nil:
-			return nil, errors.New("start needs a target and options, and happens once")
-		}
-		t := *c.Target
-		var err error
-		if t.PID, err = marked("/proc", c.Mark); err == nil {
-			s, err = Start(t, *c.Options)
-		}
-		return answer{}.with(err), nil
-	})
-	if s != nil {
-		s.Stop()
-	}
+	var b beside
+	err := child.Serve(stdin, stdout, child.Ready{Version: "floodgate probe"}, nil, b.handle)
+	b.close()
 	if err != nil {
 		fmt.Fprintln(stderr, "probe:", err)
 		return 1
 	}
 	return 0
+}
+
+// beside is a probe beside the process that it watches.
+type beside struct {
+	sampler   *Sampler   // nil before "start"
+	inspector *Inspector // of the same process; nil if it cannot be inspected
+}
+
+func (b *beside) close() {
+	if b.sampler != nil {
+		b.sampler.Stop()
+	}
+	if b.inspector != nil {
+		_ = b.inspector.Close() // it only read
+	}
+}
+
+// handle answers a call.
+func (b *beside) handle(line []byte) (any, error) {
+	var c call
+	if err := procjson.Decode(line, &c); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.Do == "members":
+		family, err := Family(noGroup, c.Mark)
+		a := answer{}
+		for _, r := range family {
+			listening, _ := Listening(r.PID)
+			a.Members = append(a.Members, Member{r, listening})
+		}
+		return a.with(err), nil
+	case c.Do == "terminate":
+		return answer{}.with(terminate(c.PID, c.Mark)), nil
+	case c.Do != "start" && b.sampler == nil:
+		return nil, errors.New("the first call must be start")
+	case c.Do == "descriptors" && b.inspector == nil:
+		return answer{Error: ErrNeedsProc.Error()}, nil
+	case c.Do == "descriptors":
+		d, err := b.inspector.Descriptors()
+		return answer{Descriptors: d}.with(err), nil
+	case c.Do != "start":
+		return c.on(b.sampler), nil
+	case b.sampler != nil || c.Target == nil || c.Options == nil:
+		return nil, errors.New("start needs a target and options, and happens once")
+	}
+	return answer{}.with(b.start(*c.Target, *c.Options, c.Mark)), nil
+}
+
+// start starts watching a process with the mark: that of the target or, without one there,
+// the first.
+func (b *beside) start(t Target, o Options, mark string) (err error) {
+	switch {
+	case t.PID == 0:
+		t.PID, err = marked("/proc", mark)
+	case !Began(t.PID, mark):
+		err = ErrExited
+	}
+	if err != nil {
+		return err
+	}
+	if b.sampler, err = Start(t, o); err == nil {
+		b.inspector, _ = Inspect(t.PID) // the error means another system
+	}
+	return err
+}
+
+// MarkName is the variable in the environment of the processes of a program under test.
+const MarkName = "FLOODGATE_SUT"
+
+// noGroup is the number of no process group.
+const noGroup = -1
+
+// terminate sends SIGTERM to a process with the mark. It is not an error if it has ended.
+func terminate(pid int, mark string) error {
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = process.Release() }()
+	switch {
+	case !strings.HasPrefix(mark, MarkName+"="):
+		return fmt.Errorf("only processes with the variable %s are ended (got %q)", MarkName, mark)
+	case !Began(pid, mark):
+		return nil
+	}
+	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
 }
 
 // on calls the method of a sampler.
@@ -183,8 +283,8 @@ type Remote struct {
 }
 
 // StartRemote starts watching the process with the variable mark, NAME=VALUE, in its
-// environment, on the machine of a helper that runs [Main]. The target needs no PID. The
-// last call, Stop, calls closing.
+// environment, on the machine of a helper that runs [Main]. A target without a PID is the
+// first of several. The last call, Stop, calls closing.
 func StartRemote(ctx context.Context, helper Asker, mark string, t Target, o Options, closing func()) (*Remote, error) {
 	r := &Remote{asker: helper, close: closing}
 	if _, err := r.call(ctx, call{Do: "start", Target: &t, Options: &o, Mark: mark}); err != nil {
@@ -194,11 +294,32 @@ func StartRemote(ctx context.Context, helper Asker, mark string, t Target, o Opt
 	return r, nil
 }
 
-func (r *Remote) call(ctx context.Context, c call) (answer, error) {
+// Beside is what a helper that runs [Main] knows of the processes of a program beside it,
+// which have the variable Mark, NAME=VALUE, in the environment with which they began.
+type Beside struct {
+	Helper Asker
+	Mark   string
+}
+
+// Members returns the running processes of the program, by PID.
+func (b Beside) Members(ctx context.Context) ([]Member, error) {
+	a, err := ask(ctx, b.Helper, call{Do: "members", Mark: b.Mark})
+	return a.Members, err
+}
+
+// Terminate sends SIGTERM to one of the processes. It is not an error if it has ended.
+func (b Beside) Terminate(ctx context.Context, pid int) error {
+	_, err := ask(ctx, b.Helper, call{Do: "terminate", Mark: b.Mark, PID: pid})
+	return err
+}
+
+func (r *Remote) call(ctx context.Context, c call) (answer, error) { return ask(ctx, r.asker, c) }
+
+func ask(ctx context.Context, helper Asker, c call) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, remoteTimeout+c.Timeout)
 	defer cancel()
 	var a answer
-	err := r.asker.Ask(ctx, c, &a)
+	err := helper.Ask(ctx, c, &a)
 	switch {
 	case err != nil:
 		return answer{}, err
@@ -250,6 +371,15 @@ func (r *Remote) Resources() (threads int, rss int64, err error) {
 func (r *Remote) Classify() (*Kinds, error) {
 	a, err := r.call(context.Background(), call{Do: "classify"})
 	return a.Kinds, err
+}
+
+// Descriptors is [Inspector.Descriptors].
+func (r *Remote) Descriptors() (*Descriptors, error) {
+	a, err := r.call(context.Background(), call{Do: "descriptors"})
+	if err == nil && a.Descriptors == nil {
+		err = ErrNeedsProc
+	}
+	return a.Descriptors, err
 }
 
 // Stop is [Sampler.Stop]. The report of a probe that no longer answers has only Exited.

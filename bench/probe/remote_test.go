@@ -1,13 +1,16 @@
 package probe_test
 
 import (
+	"bufio"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"reflect"
 	"runtime"
 	"strings"
@@ -94,6 +97,48 @@ func TestRemote(t *testing.T) {
 	}
 	if again := r.Stop(); !reflect.DeepEqual(again, report) {
 		t.Errorf("a second report differs: %+v", again)
+	}
+}
+
+// The processes of a program are found by their mark, with the addresses where they listen,
+// and end by SIGTERM. No others are ended.
+func TestBeside(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("finds processes by /proc")
+	}
+	cmd := exec.Command(os.Args[0])
+	mark := probe.MarkName + "=" + rand.Text()
+	cmd.Env = append(os.Environ(), mark, helperEnv+"=127.0.0.1:1 127.0.0.1:1 127.0.0.1:1")
+	stdin, err1 := cmd.StdinPipe()
+	stdout, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	fmt.Fprintln(stdin, listeners, 1)
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	helper := dialProbe(t)
+	b := probe.Beside{Helper: helper, Mark: mark}
+	members, err := b.Members(t.Context())
+	if err != nil || len(members) != 1 || members[0].PID != cmd.Process.Pid || members[0].Parent != os.Getpid() || len(members[0].Listening) != 1 {
+		t.Fatalf("members %+v, %v", members, err)
+	}
+	for _, other := range []string{probe.MarkName + "=" + rand.Text(), "", helperEnv} {
+		_ = probe.Beside{Helper: helper, Mark: other}.Terminate(t.Context(), cmd.Process.Pid)
+	}
+	if members, err = b.Members(t.Context()); err != nil || len(members) != 1 {
+		t.Fatalf("members %+v, %v", members, err)
+	}
+	if err := b.Terminate(t.Context(), cmd.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil || err.Error() != "signal: terminated" {
+		t.Errorf("ended with %v", err)
+	}
+	if members, err = b.Members(t.Context()); err != nil || len(members) != 0 {
+		t.Errorf("members %+v, %v", members, err)
 	}
 }
 

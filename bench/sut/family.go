@@ -18,12 +18,9 @@ import (
 	"floodgate/bench/probe"
 )
 
-// markName is the variable that the descendants of a command inherit. A process that has
-// it with the value of a trial was started by the command of that trial.
-const markName = "FLOODGATE_SUT"
-
-// newMark returns a mark that no other program has.
-func newMark() string { return markName + "=" + rand.Text() }
+// newMark returns a mark that no other program has: a variable that the descendants of a
+// command inherit. A process that has it was started by the command of that trial.
+func newMark() string { return probe.MarkName + "=" + rand.Text() }
 
 // Descendant is a process that a program of the user's own started.
 type Descendant struct {
@@ -59,29 +56,48 @@ func descendants(pid int, mark string) []Descendant {
 // listening returns the addresses where a process listens; nil means that there are none,
 // or that they cannot be seen.
 func listening(pid int) []netip.AddrPort {
-	inspector, err := probe.Inspect(pid)
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = inspector.Close() }() // it only read
-	d, err := inspector.Descriptors()
-	if err != nil {
-		return nil
-	}
-	return d.Listening
+	addrs, _ := probe.Listening(pid)
+	return addrs
 }
 
 // Descendants returns the running processes that a command started; nil means that there
 // are none, or that they cannot be seen: that takes Linux.
-func (p *Process) Descendants() []Descendant { return descendants(p.PID(), p.program.family()) }
+func (p *Process) Descendants() []Descendant {
+	if l, elsewhere := p.program.(*launched); elsewhere {
+		members := l.members()
+		return members[min(1, len(members)):]
+	}
+	return descendants(p.PID(), p.program.family())
+}
+
+// Started returns the process that was started. Of a program that runs elsewhere, it is zero
+// if it cannot be seen.
+func (p *Process) Started() (started Descendant) {
+	if l, elsewhere := p.program.(*launched); elsewhere {
+		if members := l.members(); len(members) > 0 {
+			started = members[0]
+		}
+		return started
+	}
+	return Descendant{Relative: probe.Relative{PID: p.PID()}, Listening: listening(p.PID())}
+}
+
+// Listening returns the addresses on which the program's processes listen, as far as they
+// can be seen.
+func (p *Process) Listening() []netip.AddrPort {
+	all := p.Started().Listening
+	for _, d := range p.Descendants() {
+		all = append(all, d.Listening...)
+	}
+	return all
+}
 
 // Serving finds the process that serves a port: the started one, or the descendant that
 // listens there, such as the program that a shell started. From then on it is the process
 // that Drain asks to end. others also listen there. In a program that forks workers, it is
 // the first worker.
 func (p *Process) Serving(port uint16) (serving Descendant, others []Descendant) {
-	serving = Descendant{Relative: probe.Relative{PID: p.PID()}}
-	serving.Listening = listening(p.PID())
+	serving = p.Started()
 	listeners := p.listeners(serving, port)
 	// A process that starts a program has, for a moment, a child with its own sockets.
 	for range looks - 1 {
@@ -98,9 +114,14 @@ func (p *Process) Serving(port uint16) (serving Descendant, others []Descendant)
 		return serving, nil
 	}
 	serving = listeners[i]
-	if e, isProcess := p.program.(*execution); isProcess && serving.PID != e.pid() {
-		e.release()
-		e.serving = open(serving.PID, e.mark)
+	switch e := p.program.(type) {
+	case *execution:
+		if serving.PID != e.pid() {
+			e.release()
+			e.serving = open(serving.PID, e.mark)
+		}
+	case *launched:
+		e.serving = serving.PID
 	}
 	return serving, slices.Delete(listeners, i, i+1)
 }
@@ -207,6 +228,9 @@ const noGroup = -1
 // image. If a descendant of a process serves (see Serving), it is signalled first, and the
 // started process only if it goes on afterwards.
 func (p *Process) Drain(ctx context.Context) error {
+	if l, elsewhere := p.program.(*launched); elsewhere && l.own {
+		return l.drain(ctx, p.exited)
+	}
 	e, isProcess := p.program.(*execution)
 	if !isProcess || e.serving == nil {
 		if err := p.program.terminate(); err != nil {

@@ -4,7 +4,6 @@ package sut
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"syscall"
 	"time"
@@ -33,12 +32,12 @@ func used() *Resources {
 }
 
 // become replaces this process by the command, which keeps its limits and PID.
-func become(command []string) error {
+func become(command, environ []string) error {
 	path, err := exec.LookPath(command[0])
 	if err != nil {
 		return fmt.Errorf("sut.command: %w", err)
 	}
-	if err := syscall.Exec(path, command, os.Environ()); err != nil {
+	if err := syscall.Exec(path, command, environ); err != nil {
 		return fmt.Errorf("sut.command: execute %q: %w", path, err)
 	}
 	return nil

@@ -11,9 +11,10 @@ func setNoFile(int) error { return nil }
 
 // become runs the command as a child, because Windows cannot replace a process, and
 // exits with its exit code.
-func become(command []string) error {
+func become(command, environ []string) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = environ
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"floodgate/bench/internal/noproxy"
 	"floodgate/bench/procjson"
 )
 
@@ -37,6 +38,13 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		guard(args[1], stdin)
 		return 0
 	}
+	if len(args) == 2 && args[0] == installArg {
+		if err := install(args[1]); err != nil {
+			fmt.Fprintln(stderr, "sut: install:", err)
+			return exitFailed
+		}
+		return 0
+	}
 	if len(args) < 2 {
 		fmt.Fprintf(stderr, "usage: %s NOFILE PARENT-PID [command…]\n", ChildArg)
 		return exitUsage
@@ -56,7 +64,15 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	if command := args[2:]; len(command) > 0 {
-		fmt.Fprintln(stderr, "sut:", become(command))
+		environ := os.Environ()
+		if command[0] == fromInput {
+			var err error
+			if command, environ, err = readOrder(stdin); err != nil {
+				fmt.Fprintln(stderr, "sut: read the command:", err)
+				return exitFailed
+			}
+		}
+		fmt.Fprintln(stderr, "sut:", become(command, environ))
 		return exitFailed
 	}
 	if os.Getenv("GOGC") == "" {
@@ -67,6 +83,66 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return 0
+}
+
+// fromInput stands in place of a command that is the first line of the input.
+const fromInput = "-"
+
+// order is that line.
+type order struct {
+	Command []string `json:"command"`
+	// Env is added to the environment.
+	Env []string `json:"env,omitempty"`
+}
+
+// maxCommand bounds the line of an order, in bytes.
+const maxCommand = 1 << 20
+
+// readOrder reads a command and returns it with its environment. It reads no byte more,
+// because the rest is the input of the command.
+func readOrder(stdin io.Reader) (command, environ []string, err error) {
+	var line []byte
+	for b := make([]byte, 1); ; line = append(line, b[0]) {
+		if _, err := io.ReadFull(stdin, b); err != nil {
+			return nil, nil, err
+		}
+		if b[0] == '\n' {
+			break
+		}
+		if len(line) == maxCommand {
+			return nil, nil, fmt.Errorf("it is longer than %d bytes", maxCommand)
+		}
+	}
+	var o order
+	if err := procjson.Decode(line, &o); err != nil {
+		return nil, nil, err
+	}
+	if len(o.Command) == 0 {
+		return nil, nil, errors.New("it is empty")
+	}
+	return o.Command, noproxy.Environ(append(os.Environ(), o.Env...)), nil
+}
+
+// installArg makes our own binary copy itself: ChildArg, installArg, PATH.
+const installArg = "install"
+
+// install copies this program to a file.
+func install(path string) (err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	from, err := os.Open(self)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
 }
 
 // serve runs one trial of the built-in SUT by the protocol. It calls orphaned if the

@@ -1,21 +1,28 @@
 package sut
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
 	"floodgate/bench/probe"
+	"floodgate/bench/procjson"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
 
 // Launcher starts SUTs elsewhere than on this machine, such as in the pods of a cluster.
 type Launcher interface {
-	// Launch starts the built-in SUT, whose [Main] runs with args, and connects to it.
+	// Launch starts the SUT and connects to it. [Main] of our own binary runs with args there,
+	// in the image of the host if it names one.
 	Launch(ctx context.Context, h Host, args []string) (Launched, error)
+	// Listen returns the address, without a port, on which a service listens there.
+	Listen() string
 }
 
 // Host describes where and for how long a launched SUT runs.
@@ -25,6 +32,8 @@ type Host struct {
 	// Index is that of the host among the Hosts of the trial, which are launched together.
 	Index, Hosts int
 	Limits       scenarios.Limits
+	// Image is the image of a program of the user's own; empty means the built-in SUT.
+	Image string
 	// Deadline bounds the life of the SUT, for the case that this process dies.
 	Deadline time.Duration
 }
@@ -37,9 +46,11 @@ type Launched interface {
 	Errors() io.Reader
 	// Wait waits for the end of the SUT and removes its host.
 	Wait() Exit
-	// Terminate asks the SUT to end, and Kill ends it.
+	// Terminate ends the input of the SUT, which asks the built-in one to end. Kill ends any.
 	Terminate() error
 	Kill()
+	// Processes returns what is known of the processes of the SUT, where they run.
+	Processes(ctx context.Context) (probe.Beside, error)
 	// Describe returns the host for the record.
 	Describe() results.Container
 	// Inside returns the address of the host in its own network, where generators of load
@@ -64,32 +75,66 @@ func (e *LostError) Error() string { return e.Reason }
 // launched is the program of a launched SUT.
 type launched struct {
 	Launched
-	stderr <-chan struct{} // closed when standard error has been read to its end
+	stderr  <-chan struct{} // closed when standard error has been read to its end
+	own     bool            // it is a program of the user's own
+	serving int             // the process that serves, among those of its host; zero means the started one
 }
 
 // LaunchArgs returns the arguments of our own binary for a launched SUT. In a container, it
-// has no parent.
-func LaunchArgs(nofile int) []string { return []string{ChildArg, strconv.Itoa(nofile), "0"} }
+// has no parent. One that becomes a program of the user's own reads the command from its
+// input, so that neither the command nor the environment is part of a manifest.
+func LaunchArgs(nofile int, own bool) []string {
+	args := []string{ChildArg, strconv.Itoa(nofile), "0"}
+	if own {
+		args = append(args, fromInput)
+	}
+	return args
+}
+
+// InstallArgs returns the arguments of our own binary that copy it to a file in another
+// container, where [LaunchArgs] run it.
+func InstallArgs(path string) []string { return []string{ChildArg, installArg, path} }
 
 // launch starts the SUT elsewhere and returns its standard output.
 func (p *Process) launch(o Options) (io.ReadCloser, error) {
-	l, err := o.Launch(LaunchArgs(o.NoFile))
+	own := len(o.Command) > 0
+	l, err := o.Launch(LaunchArgs(o.NoFile, own))
 	if err != nil {
 		return nil, err
+	}
+	var to io.Writer = p.stderr
+	if o.HTTP {
+		to = p.watchLog(o, p.stderr)
 	}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		_, _ = io.Copy(p.stderr, l.Errors())
+		_, _ = io.Copy(to, l.Errors())
 	}()
-	p.stdin, p.program = l.Input(), launched{l, read}
+	p.stdin, p.program = l.Input(), &launched{Launched: l, stderr: read, own: own}
+	if !own {
+		return l.Output(), nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), orderTimeout)
+	defer cancel()
+	if err := procjson.Send(ctx, p.stdin, order{Command: o.Command, Env: o.Env}); err != nil {
+		l.Kill()
+		exit := p.program.wait()
+		if exit.Lost != nil {
+			return nil, exit.Lost
+		}
+		return nil, fmt.Errorf("send the command: %w; the launcher ended with %s, got %s", err, exit.Text, p.Output())
+	}
 	return l.Output(), nil
 }
+
+// orderTimeout bounds the way of a command to its launcher.
+const orderTimeout = 15 * time.Second
 
 // Probe starts the probe beside a SUT that runs elsewhere; ok is false for one on this
 // machine.
 func (p *Process) Probe(ctx context.Context, t probe.Target, o probe.Options) (r *probe.Remote, ok bool, err error) {
-	l, ok := p.program.(launched)
+	l, ok := p.program.(*launched)
 	if !ok {
 		return nil, false, nil
 	}
@@ -101,7 +146,7 @@ func (p *Process) Probe(ctx context.Context, t probe.Target, o probe.Options) (r
 // network, and a loopback address of this machine that leads there; ok is false for a SUT
 // on this machine.
 func (p *Process) Forward(port uint16) (inside, here netip.AddrPort, ok bool, err error) {
-	l, ok := p.program.(launched)
+	l, ok := p.program.(*launched)
 	if !ok {
 		return inside, here, false, nil
 	}
@@ -109,9 +154,9 @@ func (p *Process) Forward(port uint16) (inside, here netip.AddrPort, ok bool, er
 	return netip.AddrPortFrom(l.Inside(), port), here, true, err
 }
 
-func (launched) pid() int { return 0 }
+func (*launched) pid() int { return 0 }
 
-func (l launched) wait() Exit {
+func (l *launched) wait() Exit {
 	exit := l.Wait()
 	select {
 	case <-l.stderr:
@@ -120,13 +165,87 @@ func (l launched) wait() Exit {
 	return exit
 }
 
-func (l launched) terminate() error { return l.Terminate() }
+func (l *launched) terminate() error { return l.Terminate() }
 
-func (launched) family() string { return "" }
+func (*launched) family() string { return "" }
 
-func (l launched) kill() { l.Kill() }
+func (l *launched) kill() { l.Kill() }
 
-func (l launched) describe() *results.Container {
+func (l *launched) describe() *results.Container {
 	d := l.Describe()
 	return &d
 }
+
+// processesTimeout bounds a look at the processes of a launched SUT.
+const processesTimeout = 15 * time.Second
+
+// members returns the processes of a program of the user's own, the started one first; nil
+// means that there are none, or that they cannot be seen.
+func (l *launched) members() []Descendant {
+	if !l.own {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), processesTimeout)
+	defer cancel()
+	beside, err := l.Processes(ctx)
+	if err != nil {
+		return nil
+	}
+	members, err := beside.Members(ctx)
+	if err != nil {
+		return nil
+	}
+	var all []Descendant
+	for _, m := range members {
+		child := slices.ContainsFunc(members, func(parent probe.Member) bool { return parent.PID == m.Parent })
+		if d := Descendant(m); child {
+			all = append(all, d)
+		} else { // the parent of the started one is not in its container
+			all = slices.Insert(all, 0, d)
+		}
+	}
+	return all
+}
+
+// drain asks the process that serves to end, and then the started one if it goes on.
+func (l *launched) drain(ctx context.Context, exited <-chan struct{}) error {
+	members := l.members()
+	if len(members) == 0 {
+		return ErrExited
+	}
+	beside, err := l.Processes(ctx)
+	if err != nil {
+		return err
+	}
+	leader := members[0].PID
+	serving := cmp.Or(l.serving, leader)
+	if err := beside.Terminate(ctx, serving); err != nil {
+		return fmt.Errorf("end the SUT: %w", err)
+	}
+	ticker := time.NewTicker(launchedInterval)
+	defer ticker.Stop()
+	var gone time.Time
+	for asked := serving == leader; ; {
+		select {
+		case <-exited:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case now := <-ticker.C:
+			switch {
+			case asked:
+			case gone.IsZero() && !slices.ContainsFunc(l.members(), func(d Descendant) bool { return d.PID == serving }):
+				gone = now
+			case !gone.IsZero() && now.Sub(gone) >= leaderDelay:
+				asked = true
+				if err := beside.Terminate(ctx, leader); err != nil {
+					return fmt.Errorf("end the SUT: %w", err)
+				}
+			}
+		}
+	}
+}
+
+// launchedInterval is the interval of looks at the processes of a launched SUT that is asked
+// to end.
+const launchedInterval = 100 * time.Millisecond

@@ -52,8 +52,9 @@ type Options struct {
 	// Env there. An HTTP service has that of its image in place of the harness's, and
 	// Command may be empty for the entrypoint of the image.
 	Container *ContainerOptions
-	// Launch starts the built-in SUT elsewhere than on this machine, such as in a pod, with
-	// the arguments of our own binary; nil means that it runs here.
+	// Launch starts the SUT elsewhere than on this machine, such as in a pod, with the
+	// arguments of our own binary; nil means that it runs here. A program of the user's own
+	// has the environment of its image there in place of the harness's.
 	Launch func(args []string) (Launched, error)
 	// Env is added to the environment of the harness.
 	Env []string

@@ -167,6 +167,9 @@ func (u *Setup) fits(s *scenarios.Scenario) error {
 			return NotMeasured(fmt.Errorf("sut.command: %w", err))
 		}
 	}
+	if s.SUT.Container.Image != "" && s.Service == nil && u.Options.Kind != environment.Kubernetes {
+		return fmt.Errorf("scenario %s: sut.container.image of a program that speaks the protocol needs --env kubernetes (got %s); remove it to run sut.command as a process, or make the program an HTTP service", s.Name, u.Options.Kind)
+	}
 	if s.SUT.OwnProgram() {
 		if u.Options.Upstream != nil {
 			if s.IsHTTPService() && !s.Uses(scenarios.VariableUpstreamURL) {

@@ -12,6 +12,7 @@ import (
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
 	"floodgate/results"
+	"floodgate/scenarios"
 )
 
 // Kubernetes adds the environment of kind kubernetes to a command line. Program
@@ -58,9 +59,28 @@ func (f EnvironmentFlags) CheckPlugin(dir string) error {
 // reached from one.
 func (u *Setup) fitsPods() error {
 	s := u.scenario
-	switch {
-	case s.SUT.OwnProgram() || s.SUT.Runs():
-		return fmt.Errorf("scenario %s: --env kubernetes runs the built-in system under test, and no program of your own; use --env containers or external", s.Name)
+	if found := s.InPods(); found != nil {
+		return fmt.Errorf("scenario %s: %w", s.Name, found)
+	}
+	if s.SUT.OwnProgram() && u.Options.Upstream != nil {
+		return fmt.Errorf("scenario %s: --upstream-url needs a proxy that counts the requests of sut.command, and it runs on this machine, where pods cannot reach it; use the mock upstream in the cluster, or --env external", s.Name)
+	}
+	return nil
+}
+
+// CheckPods returns the fields of the named scenarios that cannot run in the pods of a
+// cluster, with their positions in a file.
+func CheckPods(all []*scenarios.Scenario, names []string) error {
+	for i, name := range names {
+		if IsPath(name) {
+			if err := scenarios.CheckFile(name, (*scenarios.Scenario).InPods); err != nil {
+				return Usage(err)
+			}
+			continue
+		}
+		if found := all[i].InPods(); found != nil {
+			return Usage(fmt.Errorf("scenario %s: %w", name, found))
+		}
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -238,9 +239,13 @@ func (c *Cluster) explain(job *batchv1.Job, s *state, err error) error {
 			}
 		}
 	}
-	image := job.Spec.Template.Spec.Containers[0].Image
-	if text := err.Error(); image == c.options.Image && (strings.Contains(text, "ImagePull") || strings.Contains(text, "ErrImageNeverPull")) {
-		err = fmt.Errorf("%w\nimage %s is not on the node: %s", err, image, c.options.Load)
+	image, text := job.Spec.Template.Spec.Containers[0].Image, err.Error()
+	switch {
+	case !strings.Contains(text, "ImagePull") && !strings.Contains(text, "ErrImageNeverPull"):
+	case image == c.options.Image || strings.Contains(text, strconv.Quote(c.options.Image)):
+		err = fmt.Errorf("%w\nimage %s is not on the node: %s", err, c.options.Image, c.options.Load)
+	case job.Labels[labelRole] == roleSUT:
+		err = fmt.Errorf("%w\nimage %s (sut.container.image) is not on the node: load it there (kind load docker-image, k3d image import, or ctr -n k8s.io images import), or name one in a registry from which the nodes can pull it", err, image)
 	}
 	return err
 }

@@ -47,11 +47,12 @@ type member struct {
 type host struct {
 	*member
 
-	mu sync.Mutex // guards what follows
+	mu sync.Mutex // guards what follows, and is held while the helper starts
 	// probed and ended report that the probe uses the pod, and that the SUT has ended. The
 	// last of the two frees it.
 	probed, ended bool
-	forwarders    []*forwarder // they end with the SUT
+	helper        *child.Process // the probe's container; nil before it is needed
+	forwarders    []*forwarder   // they end with the SUT
 }
 
 // endTimeout bounds the wait for the end of a pod whose streams have ended, and for the
@@ -67,6 +68,9 @@ func (c *Cluster) Launch(ctx context.Context, h sut.Host, args []string) (sut.La
 	}
 	return &host{member: m}, nil
 }
+
+// Listen returns the address of all interfaces, as a pod has a network of its own.
+func (*Cluster) Listen() string { return "0.0.0.0" }
 
 // launch starts a pod of a trial. The pods with the same role, which are launched at the same
 // time, share a Job.
@@ -204,7 +208,9 @@ func lost(reason string) sut.Exit {
 // Wait waits for the end of the SUT, and frees its pod unless the probe still uses it.
 func (p *host) Wait() sut.Exit {
 	<-p.done
+	ended := time.Now()
 	exit := p.exit()
+	exit.Ended = ended
 	p.mu.Lock()
 	p.ended = true
 	probed, forwarders := p.probed, p.forwarders
@@ -213,9 +219,17 @@ func (p *host) Wait() sut.Exit {
 		f.Close()
 	}
 	if !probed {
-		p.free()
+		p.leave()
 	}
 	return exit
+}
+
+// leave ends the probe's container and frees the pod, which nothing uses anymore.
+func (p *host) leave() {
+	if p.helper != nil {
+		_ = p.helper.Stop(endTimeout)
+	}
+	p.free()
 }
 
 // Forward leads from a loopback address to a port of the pod until the SUT has ended.
@@ -236,8 +250,35 @@ func (p *host) Forward(port uint16) (netip.AddrPort, error) {
 // Terminate ends the SUT by ending its input.
 func (p *host) Terminate() error { return p.stdin.Close() }
 
+// connect connects to the probe's container.
+func (p *host) connect(ctx context.Context) (*child.Process, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return nil, probe.ErrExited
+	}
+	if p.helper == nil {
+		h, err := child.Connect(ctx, "probe", "", p.cluster.attach(p.pod, probeContainer, true, false))
+		if err != nil {
+			return nil, err
+		}
+		p.helper = h
+	}
+	return p.helper, nil
+}
+
+// Processes returns what is known of the processes of the SUT.
+func (p *host) Processes(ctx context.Context) (probe.Beside, error) {
+	h, err := p.connect(ctx)
+	return probe.Beside{Helper: h, Mark: sutMark}, err
+}
+
 // Probe starts the probe beside the SUT.
 func (p *host) Probe(ctx context.Context, t probe.Target, o probe.Options) (*probe.Remote, error) {
+	h, err := p.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	ended := p.ended
 	p.probed = !ended
@@ -245,16 +286,7 @@ func (p *host) Probe(ctx context.Context, t probe.Target, o probe.Options) (*pro
 	if ended {
 		return nil, probe.ErrExited
 	}
-	a := p.cluster.attach(p.pod, probeContainer, true, false)
-	h, err := child.Connect(ctx, "probe", "", a)
-	if err != nil {
-		p.unprobed()
-		return nil, err
-	}
-	return probe.StartRemote(ctx, h, sutMark, t, o, func() {
-		_ = h.Stop(endTimeout)
-		p.unprobed()
-	})
+	return probe.StartRemote(ctx, h, sutMark, t, o, p.unprobed)
 }
 
 // unprobed frees the pod if the SUT has ended.
@@ -264,6 +296,6 @@ func (p *host) unprobed() {
 	ended := p.ended
 	p.mu.Unlock()
 	if ended {
-		p.free()
+		p.leave()
 	}
 }

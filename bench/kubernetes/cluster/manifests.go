@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,14 +34,16 @@ const (
 	roleGenerator = "generator"
 )
 
-// Names of containers. Each pod has one, and that of a SUT a probe as well.
+// Names of containers. Each pod has one, and that of a SUT a probe as well. Before a program
+// of the user's own, another one installs its launcher.
 const (
-	mainContainer  = "main"
-	probeContainer = "probe"
+	mainContainer    = "main"
+	probeContainer   = "probe"
+	installContainer = "install"
 )
 
 // sutMark is the variable in the environment of a SUT by which its probe finds it.
-const sutMark = "FLOODGATE_SUT=1"
+const sutMark = probe.MarkName + "=1"
 
 // Bounds of objects, for the case that neither the harness nor the anchor removes them.
 const (
@@ -51,8 +54,16 @@ const (
 	lossTolerance = 15 * time.Second
 )
 
-// user is the user and the group of our own image.
+// user is the user and the group of our own image, and of a program of the user's own, whose
+// descriptors the probe could not see otherwise.
 const user = 65532
+
+// launcher is the folder of a pod in which our own program is for a program of the user's
+// own, and its path there.
+const (
+	launcherFolder = "/floodgate-launcher"
+	launcher       = launcherFolder + "/floodgate"
+)
 
 // Manifests makes the objects of one run.
 type Manifests struct {
@@ -101,9 +112,18 @@ func (m Manifests) Server(s environment.PodSpec) *batchv1.Job {
 }
 
 // SUT returns the Job of a trial, in which each host has a pod: the SUT, and its probe
-// beside it.
+// beside it. In the image of a program of the user's own, our own program, which an init
+// container has copied there, runs with the arguments and becomes that program.
 func (m Manifests) SUT(h sut.Host, args []string) *batchv1.Job {
 	pod := m.own(args, h.Limits)
+	if h.Image != "" {
+		pod.InitContainers = m.own(sut.InstallArgs(launcher), scenarios.Limits{}).Containers
+		pod.InitContainers[0].Name = installContainer
+		c := &pod.Containers[0]
+		c.Image, c.Command, c.SecurityContext.ReadOnlyRootFilesystem = h.Image, []string{launcher}, nil
+		folder(&pod, "launcher", launcherFolder)
+		pod.InitContainers[0].VolumeMounts = slices.Clone(c.VolumeMounts)
+	}
 	name, value, _ := strings.Cut(sutMark, "=")
 	pod.Containers[0].Env = []corev1.EnvVar{{Name: name, Value: value}}
 	beside := m.own([]string{probe.ChildArg}, scenarios.Limits{}).Containers[0]

@@ -139,11 +139,13 @@ func running(s *state, ready bool) (bool, error) {
 	if e, ended := s.ending(); ended {
 		return true, fmt.Errorf("pod %s ended before it was ready: %w", s.pod.Name, e.err())
 	}
-	started := 0
-	for _, c := range s.pod.Status.ContainerStatuses {
+	for _, c := range slices.Concat(s.pod.Status.InitContainerStatuses, s.pod.Status.ContainerStatuses) {
 		if w := c.State.Waiting; w != nil && slices.Contains(hopeless, w.Reason) {
 			return true, fmt.Errorf("pod %s cannot start: %s: %s", s.pod.Name, w.Reason, w.Message)
 		}
+	}
+	started := 0
+	for _, c := range s.pod.Status.ContainerStatuses {
 		if c.State.Running != nil && (c.Ready || !ready) {
 			started++
 		}
@@ -161,7 +163,7 @@ func pending(s *state) string {
 			return fmt.Sprintf("pod %s cannot be scheduled: %s: %s", s.pod.Name, c.Reason, c.Message)
 		}
 	}
-	for _, c := range s.pod.Status.ContainerStatuses {
+	for _, c := range slices.Concat(s.pod.Status.InitContainerStatuses, s.pod.Status.ContainerStatuses) {
 		if w := c.State.Waiting; w != nil {
 			return fmt.Sprintf("pod %s has not started: %s %s", s.pod.Name, w.Reason, w.Message)
 		}
@@ -194,6 +196,11 @@ func (s *state) ending() (e ending, ended bool) {
 	if s.gone || pod.DeletionTimestamp != nil {
 		return ending{-1, fmt.Sprintf("pod %s on node %s was deleted", name, pod.Spec.NodeName), true}, true
 	}
+	for _, c := range pod.Status.InitContainerStatuses {
+		if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
+			return ending{-1, fmt.Sprintf("container %s of pod %s ended with exit status %d", c.Name, name, t.ExitCode), false}, true
+		}
+	}
 	for _, c := range pod.Status.ContainerStatuses {
 		if t := c.State.Terminated; t != nil && c.Name == mainContainer {
 			return terminated(pod, t), true
@@ -216,6 +223,8 @@ func terminated(pod *corev1.Pod, t *corev1.ContainerStateTerminated) ending {
 		e.code, e.text = -1, fmt.Sprintf("OOMKilled: it needed more memory than its limit%s", limit)
 	case t.ExitCode == 137:
 		e.code, e.text = -1, "signal: killed"
+	case t.ExitCode == 143:
+		e.code, e.text = -1, "signal: terminated"
 	case t.Reason != "" && t.Reason != "Completed" && t.Reason != "Error":
 		e.text += fmt.Sprintf(" (%s: %s)", t.Reason, t.Message)
 	}
