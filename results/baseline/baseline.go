@@ -95,6 +95,9 @@ type Cell struct {
 	ItemP99     []float64 `yaml:"item_p99_ms,omitempty"`
 	ResponseP50 []float64 `yaml:"response_p50_ms,omitempty"`
 	ResponseP99 []float64 `yaml:"response_p99_ms,omitempty"`
+	Fetch       []float64 `yaml:"fetch_mean_ms,omitempty"`
+	PoolWait    []float64 `yaml:"pool_wait_mean_ms,omitempty"`
+	Write       []float64 `yaml:"write_mean_ms,omitempty"`
 	CPU         []float64 `yaml:"cpu_per_item_ms,omitempty"`
 	Memory      []float64 `yaml:"memory_mib,omitempty"`
 	Allocs      []float64 `yaml:"allocations_per_item,omitempty"`

@@ -191,3 +191,26 @@ func (r Row) compared() bool {
 
 // Where returns the variant and level of a row: "bounded-10 at items=60".
 func (r Row) Where() string { return strings.TrimSuffix(r.Variant+" at "+r.Level, " at ") }
+
+// FalseFailure returns the number of intervals that decide, and a bound of the probability
+// that any of them is worse by chance: half of 1 - confidence for all makespans together,
+// by Holm's correction, and for each other interval (union bound). It holds for a run and
+// a baseline that differ by chance alone, not by the load of the machine.
+func (c *Comparison) FalseFailure() (intervals int, chance float64) {
+	each, makespans := (1-c.Confidence)/2, false
+	for _, r := range c.Rows {
+		if r.Effect == nil || r.Advisory {
+			continue
+		}
+		intervals++
+		if r.Metric == MetricMakespan {
+			makespans = true
+			continue
+		}
+		chance += each
+	}
+	if makespans {
+		chance += each
+	}
+	return intervals, min(1, chance)
+}

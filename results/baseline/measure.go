@@ -192,6 +192,7 @@ func valuesOf(t *results.Trial) map[string]float64 {
 	m := map[string]float64{
 		MetricMemory:  float64(t.Resources.PeakRSS) / (1 << 20),
 		MetricItemP50: millis(t.Stages["item"].P50), MetricItemP99: millis(t.Stages["item"].P99),
+		MetricFetch: millis(t.Stages["fetch"].Mean), MetricPoolWait: millis(t.Stages["pool_wait"].Mean), MetricWrite: millis(t.Stages["write"].Mean),
 	}
 	if t.Makespan > 0 && !t.Apart() {
 		m[MetricMakespan] = millis(t.Makespan)

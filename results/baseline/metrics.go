@@ -18,6 +18,9 @@ const (
 	MetricItemP99     = "item p99"
 	MetricResponseP50 = "response p50"
 	MetricResponseP99 = "response p99"
+	MetricFetch       = "fetch"     // mean of the stage
+	MetricPoolWait    = "pool wait" // mean of the stage
+	MetricWrite       = "write"     // mean of the stage
 	MetricCPU         = "CPU per item"
 	MetricMemory      = "memory"
 	MetricAllocs      = "allocations per item"
@@ -71,6 +74,9 @@ var series = []perBlock{
 	{MetricItemP99, "item_p99_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.ItemP99 }},
 	{MetricResponseP50, "response_p50_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.ResponseP50 }},
 	{MetricResponseP99, "response_p99_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.ResponseP99 }},
+	{MetricFetch, "fetch_mean_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.Fetch }},
+	{MetricPoolWait, "pool_wait_mean_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.PoolWait }},
+	{MetricWrite, "write_mean_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.Write }},
 	{MetricCPU, "cpu_per_item_ms", UnitMillis, results.CPUTimes, false, func(c *Cell) *[]float64 { return &c.CPU }},
 	{MetricMemory, "memory_mib", UnitMiB, results.MemorySizes, false, func(c *Cell) *[]float64 { return &c.Memory }},
 	{MetricAllocs, "allocations_per_item", UnitCount, results.WorkCounts, false, func(c *Cell) *[]float64 { return &c.Allocs }},

@@ -139,3 +139,13 @@ func (r Row) Verdict() verdict.Decision {
 	}
 	return r.Decision.Decision()
 }
+
+// Explains reports whether the row is one of a stage or of a resource with an interval,
+// which explains where a change comes from.
+func (r Row) Explains() bool {
+	switch r.Metric {
+	case MetricFetch, MetricPoolWait, MetricWrite, MetricCPU, MetricMemory, MetricAllocs:
+		return r.Effect != nil
+	}
+	return false
+}

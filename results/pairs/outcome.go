@@ -55,6 +55,8 @@ type Outcome struct {
 	Missed     float64 `json:"missed"`
 	Cells      []Cell  `json:"cells"`
 	Counts     []Count `json:"counts,omitempty"`
+	// Movements holds the stages and resources of revisions, which explain the verdict.
+	Movements []Movement `json:"movements,omitempty"`
 	// Output is where the standard output of commands went: pipe or null; empty for
 	// revisions.
 	Output string `json:"output,omitempty"`

@@ -61,7 +61,7 @@ func JudgeTrials(v *Outcome, variants []string, level string, ran RevisionTrials
 	for _, c := range v.Cells {
 		expected[c.Name()] = c.Expected
 	}
-	v.Cells, v.Counts, v.Remarks = nil, nil, nil
+	v.Cells, v.Counts, v.Movements, v.Remarks = nil, nil, nil, nil
 	v.Tests = len(variants) * ran.tests()
 	for _, variant := range variants {
 		a, b := of(ran.A, variant, level), of(ran.B, variant, level)
@@ -87,6 +87,10 @@ func JudgeTrials(v *Outcome, variants []string, level string, ran RevisionTrials
 			counts[i].Variant, counts[i].Level, counts[i].Time = variant, level, time
 		}
 		v.Counts = append(v.Counts, counts...)
+		for _, m := range movements(pairing, a, b, ran.Service) {
+			m.Variant, m.Level = variant, level
+			v.Movements = append(v.Movements, m)
+		}
 	}
 	v.disagreements()
 	v.conclude()

@@ -32,6 +32,9 @@ func Baseline(w io.Writer, v *baseline.Outcome, o text.Options) error {
 	if len(c.Added) > 0 {
 		p.Wrapped("", "not in the baseline and not compared: "+strings.Join(c.Added, ", "), verdict.Doubt)
 	}
+	for _, words := range content.BaselineMovements(c) {
+		p.Wrapped("", words, "")
+	}
 	p.Wrapped("", content.BaselineMethod(c), verdict.Faint)
 	p.Wrapped("", c.Caution, verdict.Faint)
 	p.Line("")

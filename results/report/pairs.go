@@ -28,6 +28,9 @@ func Pairs(w io.Writer, v *pairs.Outcome, o text.Options) error {
 	p.analysisTable(v)
 	p.countTable(v.Counts)
 	p.Line("")
+	for _, words := range content.Movements(v) {
+		p.Wrapped("", words, "")
+	}
 	p.achieved(v)
 	p.ran(v)
 	p.Line("")

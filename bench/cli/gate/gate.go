@@ -32,6 +32,7 @@ import (
 	"floodgate/results/report/content"
 	"floodgate/results/stats"
 	"floodgate/results/text"
+	"floodgate/results/verdict"
 )
 
 // defaultGates is the folder of comparisons, below the working folder.
@@ -53,7 +54,12 @@ func New(stdout, stderr io.Writer) *cobra.Command {
   1  something got worse, or a claim or threshold of the run failed
   2  a flag, a name or a file is wrong
   3  inconclusive, such as with too few samples (it prints how many are needed)
-  4  nothing could be measured or compared`,
+  4  nothing could be measured or compared
+
+With --bisect they are those of git bisect run, which finds the commit:
+
+  git bisect start HEAD v1.2
+  git bisect run floodgate gate diff v1.2 mine.yaml --bisect`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -65,12 +71,45 @@ func New(stdout, stderr io.Writer) *cobra.Command {
 type Output struct {
 	Format string
 	GitHub bool
+	Bisect bool
 }
 
 func (o *Output) flags(cmd *cobra.Command) {
 	command.GateFormats.Flag(cmd.Flags(), &o.Format)
 	cmd.Flags().BoolVar(&o.GitHub, "github", false, "write a step summary and annotations")
 	cmd.MarkFlagsMutuallyExclusive("format", "github")
+	cmd.Flags().BoolVar(&o.Bisect, "bisect", false, "exit codes for git bisect run: 125 for 3 and 4, 255 for 2")
+	args, run := cmd.Args, cmd.RunE
+	cmd.Args = func(cmd *cobra.Command, all []string) error { return o.bisected(args(cmd, all)) }
+	cmd.RunE = func(cmd *cobra.Command, all []string) error { return o.bisected(run(cmd, all)) }
+}
+
+// Exit codes of git bisect run.
+const (
+	bisectSkip  = 125 // the commit cannot be tested
+	bisectAbort = 255 // the bisection ends
+)
+
+// bisected returns the error of a command with the exit code that git bisect run expects: a
+// commit that is inconclusive or cannot be measured is skipped, and a mistake ends the
+// bisection, in which it would make every commit a bad one.
+func (o *Output) bisected(err error) error {
+	if !o.Bisect {
+		return err
+	}
+	code := command.CodeOf(err)
+	switch code {
+	case verdict.ExitInconclusive, verdict.ExitNotMeasured:
+		code = bisectSkip
+	case verdict.ExitMisused:
+		code = bisectAbort
+	default:
+		return err
+	}
+	if command.IsVerdict(err) {
+		return command.Exit(code, nil)
+	}
+	return command.Exit(code, err)
 }
 
 // Check returns an error, before anything is measured, if the output could not be

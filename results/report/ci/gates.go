@@ -39,6 +39,7 @@ func BaselineJudgment(j Judged, v *baseline.Outcome, again string) Judgment {
 	if len(c.Added) > 0 {
 		g.Notes = append(g.Notes, "not in the baseline and not compared: "+strings.Join(c.Added, ", "))
 	}
+	g.Notes = append(g.Notes, content.BaselineMovements(c)...)
 	g.Notes = append(g.Notes, content.BaselineMethod(c), c.Caution)
 	g.Facts = append(g.Facts, [2]string{"baseline", fmt.Sprintf("%s: run %s of %s, revision %s", c.File, c.Source, c.Recorded, content.ShortRevision(c.Revision))})
 	return g
@@ -155,7 +156,7 @@ func PairsJudgment(v *pairs.Outcome) Judgment {
 	}
 	j := Judgment{
 		Name: name, Title: title, ID: v.ID, Started: v.Started, Version: v.Machine.Revision,
-		Headline: headline, Decision: v.Decision, Command: "floodgate report " + content.ShellWord(filepath.ToSlash(v.Records)), Record: v.Records, Notes: slices.Concat(content.EstimatedPower(v), v.Notes, v.Remarks),
+		Headline: headline, Decision: v.Decision, Command: "floodgate report " + content.ShellWord(filepath.ToSlash(v.Records)), Record: v.Records, Notes: slices.Concat(content.Movements(v), content.EstimatedPower(v), v.Notes, v.Remarks),
 		Properties: [][2]string{{"gate", v.ID}, {"margin", content.TrimmedPercent(v.Design.Margin)}, {"seed", fmt.Sprint(v.Seed)}},
 	}
 	for _, row := range content.PairsFacts(v).Rows {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,7 +70,40 @@ func BaselineMethod(c *baseline.Comparison) string {
 	if c.Primaries > 0 {
 		words += fmt.Sprintf(" Makespans are compared after Holm's correction over %d.", c.Primaries)
 	}
+	if n, chance := c.FalseFailure(); n > 0 {
+		words += fmt.Sprintf(" Without a change, chance alone fails any of %s that decide with a probability of at most %s (union bound).", text.Plural(n, "interval", "intervals"), TrimmedPercent(chance))
+	}
 	return words
+}
+
+// BaselineMovements describes which stages and resources moved since the baseline, a line
+// for each variant and level of which any did: "bounded-10 at items=40: fetch +11 % [8, 14],
+// write unchanged [-1, 2] %".
+func BaselineMovements(c *baseline.Comparison) (lines []string) {
+	var order []string
+	parts, moved := map[string][]string{}, map[string]bool{}
+	for _, r := range c.Rows {
+		if !r.Explains() {
+			continue
+		}
+		where := r.Where()
+		if !slices.Contains(order, where) {
+			order = append(order, where)
+		}
+		change := *r.Effect
+		change.Estimate, change.Low, change.High = change.Estimate-1, change.Low-1, change.High-1
+		m := pairs.Movement{Change: change, Decision: verdict.Same}
+		if change.Low > 0 || change.High < 0 {
+			m.Decision, moved[where] = verdict.Worse, true
+		}
+		parts[where] = append(parts[where], r.Metric+" "+movement(m))
+	}
+	for _, where := range order {
+		if moved[where] {
+			lines = append(lines, fmt.Sprintf("since the baseline, %s: %s (95 %% intervals, which explain and do not decide)", where, strings.Join(parts[where], ", ")))
+		}
+	}
+	return lines
 }
 
 // BaselineSummary summarizes the comparison.
@@ -250,6 +284,63 @@ func EstimatedPower(v *pairs.Outcome) []string {
 		}
 	}
 	return all
+}
+
+// Movements describes which stages and resources of revisions moved, a line for each
+// variant: "bounded-10 at items=200: fetch +11 % [8, 14], write unchanged [-1, 2]; CPU per
+// item +9 % [7, 11]". It is nil if nothing was compared.
+func Movements(v *pairs.Outcome) (lines []string) {
+	var stages, resources []string
+	for i, m := range v.Movements {
+		words := m.Name + " " + movement(m)
+		if m.Kind == pairs.StageMoved {
+			stages = append(stages, words)
+		} else {
+			resources = append(resources, words)
+		}
+		if i+1 < len(v.Movements) && v.Movements[i+1].Variant == m.Variant {
+			continue
+		}
+		groups := resources
+		if len(stages) > 0 {
+			groups = append([]string{strings.Join(stages, ", ")}, resources...)
+		}
+		lines = append(lines, fmt.Sprintf("from A to B, %s at %s: %s (95 %% intervals, which explain and do not decide)", m.Variant, m.Level, strings.Join(groups, "; ")))
+		stages, resources = nil, nil
+	}
+	return lines
+}
+
+// movement writes a change with its interval: "+11 % [8, 14]", "+3 [3, 3]", or "unchanged
+// [-1 %, 2 %]".
+func movement(m pairs.Movement) string {
+	scale, unit := 100.0, " %"
+	if m.Absolute {
+		scale, unit = 1, ""
+	}
+	digits := func(x float64) string { return strconv.FormatFloat(roundedTo(scale*x, 3), 'f', -1, 64) }
+	ends := fmt.Sprintf("[%s, %s]", digits(m.Change.Low), digits(m.Change.High))
+	if m.Decision == verdict.Same {
+		return "unchanged " + ends + unit
+	}
+	sign := ""
+	if m.Change.Estimate > 0 {
+		sign = "+"
+	}
+	return sign + digits(m.Change.Estimate) + unit + " " + ends
+}
+
+// roundedTo rounds to significant digits, and to at most one decimal.
+func roundedTo(x float64, digits int) float64 {
+	short, err := strconv.ParseFloat(strconv.FormatFloat(x, 'g', digits, 64), 64)
+	if err != nil { // always parses
+		return x
+	}
+	short = math.Round(short*10) / 10
+	if short == 0 {
+		return 0 // never -0
+	}
+	return short
 }
 
 // Detectable describes the regression that a comparison detects, and with which probability.
