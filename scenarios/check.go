@@ -280,9 +280,6 @@ func (s *Scenario) impossible() strictyaml.Errors {
 	}
 	found = append(found, s.SUT.impossible()...)
 	found = append(found, s.impossibleHosts()...)
-	if s.Service != nil && s.SUT.Warmup != (Warmup{}) && !s.IsHTTPService() {
-		say("sut.warmup", "does not apply to the built-in report service, which is compiled; remove it")
-	}
 	if s.IsHTTPService() { // its descriptors are its own
 		return found
 	}

@@ -261,7 +261,7 @@ var rules = map[string]rule{
 	"RateLimit.per_second": {doc: "Requests per second; above this rate the answer is 429. 0 means unlimited and is valid only in a phase.", span: between(0, 1e9)},
 	"RateLimit.burst":      {doc: "Requests that may arrive at the same time. Default 1.", span: between(0, maxAtOnce)},
 
-	"Phase.after":    {doc: "Start of the phase, counted from when the profile was set."},
+	"Phase.after":    {doc: "Start of the phase, counted from the start of the work of a trial."},
 	"Phase.latency":  {doc: "Delay from then on."},
 	"Phase.faults":   {doc: "All faults from then on; an empty list means none.", empty: true},
 	"Phase.capacity": {doc: "Capacity from then on."},

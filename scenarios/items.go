@@ -52,8 +52,7 @@ func (s *Scenario) ItemArgs() [][]string {
 }
 
 // WarmupArgs returns the arguments of the items of sut.warmup: phone numbers or weeks that
-// follow those of [Scenario.ItemArgs] and are none of them, or the lines of a file, over
-// and over.
+// the trial does not have, or the lines of a file, over and over.
 func (s *Scenario) WarmupArgs() [][]string {
 	n := s.SUT.Warmup.Items
 	if n == 0 {
@@ -61,12 +60,19 @@ func (s *Scenario) WarmupArgs() [][]string {
 	}
 	more := *s
 	more.Items.Duplicates = 0
-	if s.Items.File == "" {
+	if s.Items.Kind == "date-ranges" {
 		more.Items.Count += n
 		return more.ItemArgs()[s.Items.Count:]
 	}
-	all := more.ItemArgs()
 	args := make([][]string, n)
+	if s.Items.File == "" {
+		number := newWalk(s.Seed, phoneNumbers)
+		for i := range args {
+			args[i] = []string{fmt.Sprintf("+1555%07d", number.at(phoneNumbers-1-i))}
+		}
+		return args
+	}
+	all := more.ItemArgs()
 	for i := range args {
 		args[i] = all[i%len(all)]
 	}

@@ -169,7 +169,7 @@ func (t ScheduledTrial) itemArgs() [][]string {
 
 // warms reports whether the items of a warm-up precede those of the trial.
 func (t ScheduledTrial) warms() bool {
-	return t.Level.Scenario.SUT.Warmup != (scenarios.Warmup{}) && t.Level.Scenario.Service == nil
+	return t.Level.Scenario.SUT.Warmup != (scenarios.Warmup{}) && !t.Level.Scenario.IsHTTPService()
 }
 
 // declaredLimit returns the limit on the requests in flight of the hosts that run; zero

@@ -27,7 +27,7 @@ func (m *measurement) warmUp(ctx context.Context) (outcome string, err error) {
 	defer cancel()
 	began := time.Now()
 	m.record.Warmup = &results.Warmup{}
-	if t := m.service; t != nil {
+	if t := m.service; t != nil && t.http != nil {
 		m.record.Warmup.Requests, err = t.warmUp(bounded)
 	} else if err = m.process.Send(bounded, sut.Message{Type: sut.TypeWarmup}); err == nil {
 		_, err = m.process.Await(bounded, sut.TypeWarm)

@@ -80,6 +80,35 @@ func TestWarmupOfHTTPService(t *testing.T) {
 	}
 }
 
+// TestWarmupOfBuiltinService processes items before the first report.
+func TestWarmupOfBuiltinService(t *testing.T) {
+	s := scenario(t, `
+version: 1
+name: warmed
+title: A report service with a warm-up
+items: {kind: phone-numbers}
+service: {report_items: 2, arrivals: {rate: 40}, duration: 1s}
+sut: {warmup: {items: 30}}
+upstream: {late_bound: 10s, latency: {distribution: constant, value: 1ms}}
+variants: [{strategy: bounded, limit: 4, scope: shared}]
+levels: [{sut.nofile: 256}]
+blocks: 6
+`)
+	r := trials(t)
+	r.IgnoreLag()
+	record, err := r.Run(t.Context(), plan(t, s)[0])
+	if err != nil || record.Outcome != results.OutcomeOK {
+		t.Fatalf("%v, outcome %s: %s", err, record.Outcome, record.Reason)
+	}
+	// One report more shows that the service recovers.
+	if n := record.Upstream.Requests; n != 82 || record.Documents.Found != 82 || record.Documents.Violations() != 0 || record.Service.Due != 40 {
+		t.Errorf("%d requests, documents %+v, due %d", n, *record.Documents, record.Service.Due)
+	}
+	if w := record.Warmup; w == nil || len(w.Early) != 10 {
+		t.Errorf("warm-up %+v", w)
+	}
+}
+
 // Warm-up items are none of the trial's, except of a file.
 func TestWarmupItemsAreOthers(t *testing.T) {
 	s := scenario(t, strings.NewReplacer("KIND", "phone-numbers", "HOSTS", "").Replace(warmed))

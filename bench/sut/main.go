@@ -217,7 +217,7 @@ func converse(stdin io.Reader, stdout io.Writer, orphaned func(), clock hostCloc
 	return nil
 }
 
-// warmUp does the work of the warm-up and closes what it opened.
+// warmUp does the work of the warm-up and closes its clients.
 func warmUp(spec Spec, in *input, run func(Spec, *input, func(Message) error) (*Report, func() error, error)) error {
 	if spec.Warmup == nil {
 		return errors.New("the harness sent \"warmup\", but its specification has none")

@@ -115,6 +115,7 @@ type WarmupSpec struct {
 // warm returns the specification of a round of the warm-up.
 func (s Spec) warm() Spec {
 	s.Items, s.Database.Collection = s.Warmup.Items, s.Warmup.Collection
+	s.Service = false
 	s.Batches, s.Observe, s.Sample, s.Inject, s.Warmup = 1, false, false, Faults{}, nil
 	return s
 }
