@@ -409,3 +409,27 @@ func TestWindowedSlotsAndFailures(t *testing.T) {
 		}
 	})
 }
+
+// FuzzSetting: a value that a setting accepts is within its bounds, and its text is read as
+// the same value.
+func FuzzSetting(f *testing.F) {
+	for _, text := range []string{"3", "0.9", "100ms", "1e3", "-1", "NaN", "0x10", "1h0m0s", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, a := range Algorithms() {
+			for _, s := range a.Settings {
+				v, err := s.Parse(text)
+				if err != nil {
+					continue
+				}
+				if v < s.Min || v > s.Max || s.Whole && v != math.Trunc(v) {
+					t.Errorf("%s.%s: %q is %v", a.Name, s.Name, text, v)
+				}
+				if again, err := s.Parse(s.Text(v)); err != nil || again != v {
+					t.Errorf("%s.%s: %q is %v, and %q is %v, %v", a.Name, s.Name, text, v, s.Text(v), again, err)
+				}
+			}
+		}
+	})
+}
