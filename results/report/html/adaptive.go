@@ -63,7 +63,7 @@ func (p *pictures) adaptive(to *[]picture, l scenarios.Level) {
 	best := chart.Series{Name: "best fixed", Color: chart.Neutral, Dashed: true, Step: true, Bare: true}
 	for _, g := range summary.Segments(l.Scenario) {
 		if g.From > 0 {
-			c.References = append(c.References, chart.Reference{Vertical: true, At: g.From.Seconds(), Label: fmt.Sprintf("step at %s s", text.Digits(g.From.Seconds()))})
+			c.References = append(c.References, chart.Reference{Vertical: true, At: g.From.Seconds(), Label: fmt.Sprintf("step at %g s", g.From.Seconds())})
 		}
 		v, ok := p.index.BestFixedIn(l, g)
 		if !ok {
@@ -74,7 +74,7 @@ func (p *pictures) adaptive(to *[]picture, l scenarios.Level) {
 			until = min(g.To.Seconds(), longest)
 		}
 		best.Points = append(best.Points, chart.Point{X: g.From.Seconds(), Y: float64(v.Limit)}, chart.Point{X: until, Y: float64(v.Limit)})
-		fixed = append(fixed, fmt.Sprintf("%d from %s s", v.Limit, text.Digits(g.From.Seconds())))
+		fixed = append(fixed, fmt.Sprintf("%d from %g s", v.Limit, g.From.Seconds()))
 	}
 	detail := "no fixed limit was measured"
 	if len(best.Points) > 0 {
