@@ -310,7 +310,7 @@ func (timedOut) ErrorType() string { return "http_429" }
 // limit of vegas settles where 3 to 6 items are queued, and slots keep to it.
 func TestWindowedSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := Adaptive("vegas", map[string]float64{"max": 40})
+		s := Adaptive("vegas", map[string]float64{"initial": 4, "max": 40})
 		slots := newAdaptiveSlots(s)
 		workers := NewSlots(8)
 		now, over := 0, 0
@@ -343,7 +343,7 @@ func TestWindowedSlots(t *testing.T) {
 		if _, err := p.Run(t.Context(), items); err != nil {
 			t.Fatal(err)
 		}
-		if limit := slots.Limit(); limit < 10 || limit > 14 || slots.InUse() != 0 || over > 0 {
+		if limit := slots.Limit(); limit < 10 || limit > 16 || slots.InUse() != 0 || over > 0 {
 			t.Errorf("limit %d, %d slots in use, exceeded %d times", limit, slots.InUse(), over)
 		}
 	})
