@@ -68,7 +68,7 @@ func (j *judge) series(s perBlock, b, r *Cell) {
 	row := row(s.metric, b)
 	margin := j.c.ShareMargin
 	if s.local() {
-		margin, row.Advisory = j.c.Margin, !j.c.StrictTimes
+		margin, row.Advisory = j.c.Margin, !j.c.StrictTimes || s.stage
 	}
 	row.Baseline, row.Allowed, row.AtLeast = new(rounded(stats.Median(old))), 1+margin, s.rises
 	row.Limit = new(*row.Baseline * row.Allowed)

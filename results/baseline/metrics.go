@@ -63,23 +63,25 @@ type perBlock struct {
 	of results.Metrics
 	// rises reports that more is better.
 	rises bool
+	// stage marks the time of a stage, which only explains, even if times decide.
+	stage bool
 	list  func(c *Cell) *[]float64
 }
 
 // series lists the metrics in the order of the file.
 var series = []perBlock{
-	{MetricMakespan, "makespan_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.Makespan }},
-	{MetricEfficiency, "efficiency", UnitShare, 0, true, func(c *Cell) *[]float64 { return &c.Efficiency }},
-	{MetricItemP50, "item_p50_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.ItemP50 }},
-	{MetricItemP99, "item_p99_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.ItemP99 }},
-	{MetricResponseP50, "response_p50_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.ResponseP50 }},
-	{MetricResponseP99, "response_p99_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.ResponseP99 }},
-	{MetricFetch, "fetch_mean_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.Fetch }},
-	{MetricPoolWait, "pool_wait_mean_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.PoolWait }},
-	{MetricWrite, "write_mean_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.Write }},
-	{MetricCPU, "cpu_per_item_ms", UnitMillis, results.CPUTimes, false, func(c *Cell) *[]float64 { return &c.CPU }},
-	{MetricMemory, "memory_mib", UnitMiB, results.MemorySizes, false, func(c *Cell) *[]float64 { return &c.Memory }},
-	{MetricAllocs, "allocations_per_item", UnitCount, results.WorkCounts, false, func(c *Cell) *[]float64 { return &c.Allocs }},
+	{MetricMakespan, "makespan_ms", UnitMillis, results.Times, false, false, func(c *Cell) *[]float64 { return &c.Makespan }},
+	{MetricEfficiency, "efficiency", UnitShare, 0, true, false, func(c *Cell) *[]float64 { return &c.Efficiency }},
+	{MetricItemP50, "item_p50_ms", UnitMillis, results.Times, false, false, func(c *Cell) *[]float64 { return &c.ItemP50 }},
+	{MetricItemP99, "item_p99_ms", UnitMillis, results.Times, false, false, func(c *Cell) *[]float64 { return &c.ItemP99 }},
+	{MetricResponseP50, "response_p50_ms", UnitMillis, results.Times, false, false, func(c *Cell) *[]float64 { return &c.ResponseP50 }},
+	{MetricResponseP99, "response_p99_ms", UnitMillis, results.Times, false, false, func(c *Cell) *[]float64 { return &c.ResponseP99 }},
+	{MetricFetch, "fetch_mean_ms", UnitMillis, results.Times, false, true, func(c *Cell) *[]float64 { return &c.Fetch }},
+	{MetricPoolWait, "pool_wait_mean_ms", UnitMillis, results.Times, false, true, func(c *Cell) *[]float64 { return &c.PoolWait }},
+	{MetricWrite, "write_mean_ms", UnitMillis, results.Times, false, true, func(c *Cell) *[]float64 { return &c.Write }},
+	{MetricCPU, "cpu_per_item_ms", UnitMillis, results.CPUTimes, false, false, func(c *Cell) *[]float64 { return &c.CPU }},
+	{MetricMemory, "memory_mib", UnitMiB, results.MemorySizes, false, false, func(c *Cell) *[]float64 { return &c.Memory }},
+	{MetricAllocs, "allocations_per_item", UnitCount, results.WorkCounts, false, false, func(c *Cell) *[]float64 { return &c.Allocs }},
 }
 
 // local reports that the metric depends on the speed or size of the machine, and so is

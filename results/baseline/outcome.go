@@ -33,7 +33,8 @@ type Options struct {
 	// ShareMargin is the share by which the time relative to the sequential time
 	// (reduction) or to the ideal (efficiency) may grow, and the allocations per item.
 	ShareMargin float64
-	// StrictTimes makes times, CPU time and memory decide; otherwise they only warn.
+	// StrictTimes makes times, CPU time and memory decide; otherwise they only warn, as
+	// those of stages do in either case.
 	StrictTimes bool
 	// OpenSharesWarn makes a reduction or an efficiency only warn if noise makes it
 	// inconclusive: its estimate is within the limit, but a part of its interval is

@@ -49,7 +49,7 @@ func FalseFailure(c *claims.Chance) []string {
 	}
 	words := text.Plural(c.Judged, "claim or threshold was", "claims and thresholds were") + " judged"
 	if c.Intervals == 0 {
-		return []string{words + ", all by recorded values without a test, so no probability of a false failure is known"}
+		return []string{words + " by recorded values, without a test, so the probability of a false failure is unknown"}
 	}
 	words += fmt.Sprintf(", with %s at %s: if all hold, chance makes one fail with a probability of at most %s (union bound over %s at %s)",
 		text.Plural(c.Intervals, "interval", "intervals"), TrimmedPercent(c.Level), TrimmedPercent(c.Bound), text.Plural(c.Intervals, "interval", "intervals"), TrimmedPercent((1-c.Level)/2))
