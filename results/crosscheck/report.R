@@ -6,7 +6,7 @@ recompute_report <- function(record, ...) {
   variants <- vapply(h$scenario$variants, `[[`, "", "name")
   reference <- variants[vapply(h$scenario$variants, `[[`, "", "strategy") == "sequential"][1]
   items <- unlist(h$scenario$levels[[1]]$items)
-  stopifnot(length(h$scenario$levels) == 1, names(h$scenario$levels[[1]]) == "items")
+  stopifnot(length(h$scenario$thresholds) == 0, length(h$scenario$levels) == 1, names(h$scenario$levels[[1]]) == "items")
   levels <- paste0("items=", items)
   blocks <- h$scenario$blocks
   ok <- function(t) t$outcome == "ok"
@@ -129,6 +129,7 @@ recompute_report <- function(record, ...) {
     }
   )
   verdicts <- character()
+  intervals <- numeric(); errors <- numeric() # of each claim: those that decide, and the chance that one errs
   for (i in seq_along(h$scenario$claims)) {
     claim <- h$scenario$claims[[i]]
     kind <- intersect(names(claim), names(judge))
@@ -138,8 +139,15 @@ recompute_report <- function(record, ...) {
     decided <- if ("refuted" %in% decisions) "refuted" else if (all(decisions == "proved")) "proved" else "inconclusive"
     expect(sprintf("claims[%d]", i - 1), list(id = claim$id, statement = claim$statement, kind = kind, decision = decided,
       expected = claim$expect, as_expected = decided == claim$expect, evidence = evidence))
+    n <- sum(vapply(evidence, function(e) !is.null(e$low) && !is.null(e$decision), TRUE))
+    intervals <- c(intervals, n)
+    # A claim fails if one point does; one that is expected to be refuted, if all do.
+    errors <- c(errors, (1 - confidence) / 2 * if (claim$expect == "refuted") min(n, 1) else n)
     verdicts <- c(verdicts, if (decided == claim$expect) "passed" else if (decided == "inconclusive") "inconclusive" else "failed")
   }
+
+  # The union bound of a false failure.
+  expect("chance", list(judged = length(intervals), untested = sum(intervals == 0), intervals = sum(intervals), level = confidence, bound = min(1, sum(errors))))
 
   # --- Noise ---
   # How much slower each block was: the median over the cells of the trial's makespan
