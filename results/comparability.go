@@ -121,6 +121,8 @@ func (e Environment) Setting() Setting {
 //   - memory, memory limit: the page cache, and collections near a limit, change times
 //     and sizes.
 //   - governor: it sets the clock of the cores.
+//   - pinning: a part with cores of its own does not wait for the others, and has fewer
+//     of them. Records without it were not pinned.
 //   - kernel, Go: an update may change times a little, and its effect may be the
 //     question. A history that began anew with each would show nothing.
 //   - nofile: the scenario sets the limit of the program under test; that of the harness
@@ -145,6 +147,7 @@ func Properties() []Property {
 		{Name: "memory", Breaks: Speed, value: func(s Setting) string { return roughSize(s.Fingerprint.Memory) }},
 		{Name: "memory limit", Breaks: Speed, value: func(s Setting) string { return limitText(s.Fingerprint.MemoryLimit) }},
 		{Name: "governor", Breaks: Times | CPUTimes, value: func(s Setting) string { return s.Fingerprint.Governor }},
+		{Name: "pinning", Breaks: Times | CPUTimes, value: func(s Setting) string { return cmp.Or(s.Fingerprint.Pinning, "none") }},
 		{Name: "system", Breaks: Speed | DescriptorCounts | WorkCounts, Fleet: true, value: func(s Setting) string { return s.Fingerprint.OS }},
 		{Name: "architecture", Breaks: Speed, Fleet: true, value: func(s Setting) string { return s.Fingerprint.Arch }},
 		{Name: "kernel", value: func(s Setting) string { return known(s.Fingerprint.Kernel) }},

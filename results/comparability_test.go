@@ -39,12 +39,15 @@ func differing() map[string][3]func(r *results.Run) {
 	type p = results.Fingerprint
 	type e = results.Environment
 	return map[string][3]change{
-		"CPU":              print(func(f *p) { f.CPU = "AMD" }, func(f *p) { f.CPU = "Intel" }, func(f *p) { f.CPU = "unknown" }),
-		"cores":            print(func(f *p) { f.Cores = 2 }, func(f *p) { f.Cores = 8 }, func(f *p) { f.Cores = 0 }),
-		"processors":       print(func(f *p) { f.GOMAXPROCS = 2 }, func(f *p) { f.GOMAXPROCS, f.CPUQuota = 2, 1.5 }, func(f *p) { f.GOMAXPROCS = 0 }),
-		"memory":           print(func(f *p) { f.Memory = 8 << 30 }, func(f *p) { f.Memory = 16 << 30 }, func(f *p) { f.Memory = 0 }),
-		"memory limit":     print(func(f *p) { f.MemoryLimit = results.NoLimit }, func(f *p) { f.MemoryLimit = 512 << 20 }, func(f *p) { f.MemoryLimit = 0 }),
-		"governor":         print(func(f *p) { f.Governor = "performance" }, func(f *p) { f.Governor = "powersave" }, func(f *p) { f.Governor = "" }),
+		"CPU":          print(func(f *p) { f.CPU = "AMD" }, func(f *p) { f.CPU = "Intel" }, func(f *p) { f.CPU = "unknown" }),
+		"cores":        print(func(f *p) { f.Cores = 2 }, func(f *p) { f.Cores = 8 }, func(f *p) { f.Cores = 0 }),
+		"processors":   print(func(f *p) { f.GOMAXPROCS = 2 }, func(f *p) { f.GOMAXPROCS, f.CPUQuota = 2, 1.5 }, func(f *p) { f.GOMAXPROCS = 0 }),
+		"memory":       print(func(f *p) { f.Memory = 8 << 30 }, func(f *p) { f.Memory = 16 << 30 }, func(f *p) { f.Memory = 0 }),
+		"memory limit": print(func(f *p) { f.MemoryLimit = results.NoLimit }, func(f *p) { f.MemoryLimit = 512 << 20 }, func(f *p) { f.MemoryLimit = 0 }),
+		"governor":     print(func(f *p) { f.Governor = "performance" }, func(f *p) { f.Governor = "powersave" }, func(f *p) { f.Governor = "" }),
+		"pinning": three(none, func(r *results.Run) {
+			r.Header.Fingerprint.Pinning = "SUT 2-3; generator 0; servers 1"
+		}, none),
 		"system":           print(func(f *p) { f.OS = "linux" }, func(f *p) { f.OS = "windows" }, func(f *p) { f.OS = "" }),
 		"architecture":     print(func(f *p) { f.Arch = "amd64" }, func(f *p) { f.Arch = "arm64" }, func(f *p) { f.Arch = "" }),
 		"kernel":           print(func(f *p) { f.Kernel = "6.1" }, func(f *p) { f.Kernel = "6.8" }, func(f *p) { f.Kernel = "unknown" }),

@@ -123,6 +123,9 @@ type Fingerprint struct {
 	// Governor sets the clock of the cores: "performance", several separated by commas,
 	// or "none visible"; empty means that it was not recorded.
 	Governor string `json:"governor,omitempty"`
+	// Pinning lists the cores that the parts of the run were confined to: "SUT 2-3;
+	// generator 0; servers 1"; empty means that they were not.
+	Pinning string `json:"pinning,omitempty"`
 }
 
 // NoLimit is the value of Fingerprint.MemoryLimit without a limit.

@@ -53,8 +53,7 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
   floodgate run --quick mine.yaml # the quick version of your own
   floodgate run --resume latest   # continue an interrupted run
   floodgate run --variants sequential,bounded-10 --blocks 20`,
-		Long: `Runs each scenario, judges its claims and thresholds, and stores the run. The
-exit code is that of the worst verdict. --env selects upstream and database:
+		Long: `Runs, judges and stores scenarios; the worst verdict is the exit code. --env:
   auto        containers if they can run here, else embedded, with the reason
   embedded    processes of this program
   containers  Docker: this program and MongoDB, on ports of 127.0.0.1
@@ -231,6 +230,7 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 		header.Shard = &results.Shard{Numbers: []int{o.shard.Number}, Of: o.shard.Of}
 	}
 	command.Identify(ctx, &header, s)
+	header.Fingerprint.Pinning = setup.Pinning.String()
 	store, err := results.Create(o.root, header)
 	if err != nil {
 		return command.NotMeasured(err)
@@ -324,6 +324,10 @@ func (o *runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.
 	}
 	now := results.Header{}
 	command.Identify(ctx, &now, s)
+	if err := o.environment.RecordPinning(&now, s); err != nil {
+		store.Close()
+		return nil, nil, nil, err
+	}
 	if err := mixable(begun.Setting(), results.Setting{Fingerprint: now.Fingerprint, SUT: now.SUT}); err != nil {
 		store.Close()
 		return nil, nil, nil, err
@@ -384,6 +388,7 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	view := progress.New(progress.Options{To: o.Stderr, Quiet: o.Quiet, Service: s.Service != nil})
 	shown := o.progress(view, store.ID(), s.Name)
 	trials := experiment.NewTrials(env, u.Options.Executable, store.ID())
+	trials.Cores = u.Pinning.SUT
 	trials.Container, trials.Launcher, trials.SaveVegeta, trials.Live = u.SUT, u.Launcher, o.save, shown.Live
 	runner := experiment.Runner{
 		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.UpstreamProbe(env),

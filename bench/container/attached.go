@@ -20,6 +20,7 @@ import (
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
+	"floodgate/bench/internal/affinity"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
@@ -32,6 +33,8 @@ type AttachSpec struct {
 	// NoFile is RLIMIT_NOFILE, soft and hard.
 	NoFile int
 	Limits scenarios.Limits
+	// Cores are the cores that it may use; nil means any.
+	Cores affinity.Cores
 	// Foreign describes a program of the user's own; nil means that Image is made by
 	// [Engine.Build].
 	Foreign *Foreign
@@ -101,7 +104,8 @@ func (e *Engine) attachOptions(s AttachSpec) client.ContainerCreateOptions {
 			NetworkMode: "host", ReadonlyRootfs: true, SecurityOpt: []string{"no-new-privileges"},
 			Resources: container.Resources{
 				NanoCPUs: nanoCPUs(s.Limits.CPUs), Memory: int64(s.Limits.Memory), MemorySwap: int64(s.Limits.Memory),
-				Ulimits: []*container.Ulimit{{Name: "nofile", Soft: int64(s.NoFile), Hard: int64(s.NoFile)}},
+				CpusetCpus: s.Cores.String(),
+				Ulimits:    []*container.Ulimit{{Name: "nofile", Soft: int64(s.NoFile), Hard: int64(s.NoFile)}},
 			},
 		},
 	}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"floodgate/bench/internal/affinity"
 	"floodgate/scenarios"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -35,6 +36,8 @@ type Spec struct {
 	// Args are passed to its main program.
 	Args   []string
 	Limits scenarios.Limits
+	// Cores are the cores that it may use; nil means any.
+	Cores affinity.Cores
 	// Listening is a phrase in lower case that the container's output contains, in
 	// any case, once the program listens. From then on a port that cannot be
 	// reached is an error at once. Empty means that only ReadyTimeout bounds that.
@@ -133,7 +136,7 @@ func (e *Engine) customize(s Spec, mark string) ([]testcontainers.ContainerCusto
 		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
 			h.PortBindings = network.PortMap{port: {{HostIP: loopback, HostPort: hostPort}}}
 			h.NanoCPUs, h.Memory, h.MemorySwap = nanoCPUs(s.Limits.CPUs), int64(s.Limits.Memory), int64(s.Limits.Memory)
-			h.Tmpfs = s.Tmpfs
+			h.CpusetCpus, h.Tmpfs = s.Cores.String(), s.Tmpfs
 		}),
 	}
 	if len(s.Args) > 0 {

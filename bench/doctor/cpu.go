@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -28,6 +29,23 @@ func (s sources) cores() Check {
 			do += "; check whether GOMAXPROCS is set:\nunset GOMAXPROCS"
 		}
 		return warning(name, found, do)
+	}
+	return passed(name, found)
+}
+
+// coresOfTheirOwn shows what --pin auto would do.
+func (s sources) coresOfTheirOwn() Check {
+	const name = "pinning"
+	p, err := s.pinning()
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return notOnThisSystem(name)
+	case err != nil:
+		return unknown(name, "--pin auto is not possible: "+err.Error(), "no action is needed: a run starts without it")
+	}
+	found := "--pin auto would use: " + p.String()
+	if p.Note != "" {
+		found += "; " + p.Note
 	}
 	return passed(name, found)
 }

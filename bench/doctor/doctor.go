@@ -115,7 +115,7 @@ func (s sources) examine(ctx context.Context, o Options) Report {
 	}
 	// Measure the load before this program contributes to it.
 	checks := []Check{s.load(ctx)}
-	checks = append(checks, s.cores(), s.frequency(), s.clock(ctx), s.memory(),
+	checks = append(checks, s.cores(), s.coresOfTheirOwn(), s.frequency(), s.clock(ctx), s.memory(),
 		s.space("disk for runs", o.Runs), s.space("disk for data", o.Temporary), s.programs(o.Temporary),
 		s.descriptors(needs(o.Scenarios)), s.loopback(ctx), s.ports())
 	engine, engineChecks := s.engine(ctx, o)

@@ -1,10 +1,12 @@
 package doctor
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
 
+	"floodgate/bench/internal/affinity"
 	"floodgate/bench/machine"
 )
 
@@ -43,6 +45,27 @@ func TestCores(t *testing.T) {
 				t.Errorf("%q, %q: want %q", c.Found, c.Advice, tt.words)
 			}
 		})
+	}
+}
+
+func TestPinning(t *testing.T) {
+	plan := func(sut, generator, servers affinity.Cores, note string) machine.Pinning {
+		return machine.Pinning{SUT: sut, Generator: generator, Servers: servers, Note: note}
+	}
+	for _, tt := range []struct {
+		name  string
+		plan  machine.Pinning
+		err   error
+		want  Status
+		words string
+	}{
+		{"four", plan(affinity.Cores{2, 3}, affinity.Cores{0}, affinity.Cores{1}, ""), nil, OK, "SUT 2-3; generator 0; servers 1"},
+		{"two", plan(affinity.Cores{1}, affinity.Cores{0}, affinity.Cores{0}, "they share core 0"), nil, OK, "servers 0; they share core 0"},
+		{"one", machine.Pinning{}, errors.New("there is only one core"), Unknown, "not possible: there is only one core"},
+		{"elsewhere", machine.Pinning{}, errors.ErrUnsupported, Unknown, "cannot be examined"},
+	} {
+		c := sources{pinning: func() (machine.Pinning, error) { return tt.plan, tt.err }}.coresOfTheirOwn()
+		expect(t, c, tt.want, tt.words)
 	}
 }
 

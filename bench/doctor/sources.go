@@ -25,6 +25,8 @@ type sources struct {
 	files fs.FS
 	// cpus is the number of cores that this process may use, and procs that which Go uses.
 	cpus, procs int
+	// pinning returns the cores that --pin auto would give the parts of a run.
+	pinning func() (machine.Pinning, error)
 	// noFile returns the limits of descriptors.
 	noFile func() (limits, error)
 	// available returns the memory that is free or can be freed, in bytes.
@@ -57,6 +59,7 @@ func thisMachine() sources {
 		files:     machine.Root(),
 		cpus:      runtime.NumCPU(),
 		procs:     runtime.GOMAXPROCS(0),
+		pinning:   machine.PlanPinning,
 		noFile:    noFile,
 		available: available,
 		free:      free,

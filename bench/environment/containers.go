@@ -23,7 +23,7 @@ func (c containers) startUpstream(ctx context.Context) (*upstream, error) {
 		return nil, err
 	}
 	r, err := c.options.Engine.Start(ctx, container.Spec{
-		Name: upstreamName, Image: image, Port: fmt.Sprintf("%d/tcp", upstreamPort), Limits: c.options.Limits.Upstream, Listening: listeningPhrase,
+		Name: upstreamName, Image: image, Port: fmt.Sprintf("%d/tcp", upstreamPort), Limits: c.options.Limits.Upstream, Cores: c.options.Cores, Listening: listeningPhrase,
 		Ready: c.ready, ReadyTimeout: c.options.ReadyTimeout, Log: filepath.Join(c.options.LogDir, upstreamName+".log"),
 	})
 	if err != nil {
@@ -39,7 +39,7 @@ func (c containers) startMongo(ctx context.Context) (*database, error) {
 	}
 	r, err := c.options.Engine.Start(ctx, container.Spec{
 		Name: "database", Image: image, Mongo: true, Port: fmt.Sprintf("%d/tcp", mongoPort),
-		Args: c.options.MongoArgs, Limits: c.options.Limits.Database, Tmpfs: c.tmpfs(), Listening: listeningPhrase,
+		Args: c.options.MongoArgs, Limits: c.options.Limits.Database, Cores: c.options.Cores, Tmpfs: c.tmpfs(), Listening: listeningPhrase,
 		Ready:        func(ctx context.Context, a netip.AddrPort) error { return c.ping(ctx, mongoURI(a)) },
 		ReadyTimeout: c.options.ReadyTimeout, Log: filepath.Join(c.options.LogDir, mongoName+".log"),
 	})

@@ -64,6 +64,7 @@ func (e *Environment) spawn(ctx context.Context, name string, args []string, che
 		Executable: e.options.Executable,
 		Args:       append([]string{name + childSuffix}, args...),
 		Log:        filepath.Join(e.options.LogDir, name+".log"),
+		Cores:      e.options.Cores,
 	})
 	if err != nil {
 		return nil, err

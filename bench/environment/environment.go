@@ -32,6 +32,7 @@ import (
 	"floodgate/bench/environment/scratch"
 	"floodgate/bench/environment/target"
 	"floodgate/bench/environment/upstreamproxy"
+	"floodgate/bench/internal/affinity"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
@@ -59,6 +60,10 @@ type Options struct {
 	// Note receives one-line messages about slow steps and unusual conditions; nil means
 	// that nothing is called.
 	Note func(string)
+
+	// Cores are the cores that the servers on this machine may use, in processes or
+	// containers; nil means any.
+	Cores affinity.Cores
 
 	// Engine runs the containers of kind Containers and others that the caller starts.
 	// All of them are removed when this process dies. Nil means that there are none.

@@ -11,6 +11,7 @@ import (
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
+	"floodgate/bench/internal/affinity"
 	"floodgate/bench/load"
 	"floodgate/bench/load/generator"
 	"floodgate/bench/sut"
@@ -33,6 +34,8 @@ type Trials struct {
 	Executable string
 	// Dir is the working folder of sut.command; empty means that of this process.
 	Dir string
+	// Cores are the cores that a SUT on this machine may use; nil means any.
+	Cores affinity.Cores
 	// RunID identifies the run, and Database is the database that its trials write to.
 	RunID    string
 	Database string
@@ -331,7 +334,7 @@ func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *re
 			return nil, err
 		}
 	}
-	options.Container, options.Launch = contained, launch
+	options.Container, options.Launch, options.Cores = contained, launch, r.Cores
 	if len(s.SUT.Command) > 0 {
 		options.Dir = r.Dir
 	}

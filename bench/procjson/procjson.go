@@ -27,6 +27,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"floodgate/bench/internal/affinity"
 	"floodgate/bench/internal/group"
 )
 
@@ -44,7 +45,11 @@ type Process struct {
 // process group. On Linux, it receives SIGTERM when this process dies. When it has
 // ended, leaving is called, and then its remaining descendants in the group are killed;
 // nil means that nothing is called.
-func Start(cmd *exec.Cmd, leaving func()) (*Process, error) {
+func Start(cmd *exec.Cmd, leaving func()) (*Process, error) { return StartOn(nil, cmd, leaving) }
+
+// StartOn is [Start] on the given cores, which the command shares with its descendants; nil
+// means any.
+func StartOn(cores affinity.Cores, cmd *exec.Cmd, leaving func()) (*Process, error) {
 	stdin, toChild, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -64,7 +69,7 @@ func Start(cmd *exec.Cmd, leaving func()) (*Process, error) {
 		// For the kernel, the parent dies when the thread that started the child ends.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		err := cmd.Start()
+		err := affinity.Starting(cores, cmd.Start)
 		started <- err
 		if err == nil {
 			p.reap(leaving)

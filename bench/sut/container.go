@@ -44,7 +44,7 @@ func (p *Process) startContainer(o Options) (io.ReadCloser, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), containerTimeout)
 	defer cancel()
 	c, stderr, mark := o.Container, io.Writer(p.stderr), ""
-	spec := container.AttachSpec{Name: "sut", Image: c.Image, Limits: c.Limits, NoFile: o.NoFile}
+	spec := container.AttachSpec{Name: "sut", Image: c.Image, Limits: c.Limits, NoFile: o.NoFile, Cores: o.Cores}
 	if o.HTTP {
 		mark = newMark()
 		spec.Foreign = &container.Foreign{Command: o.Command, Env: noproxy.Environ(append(slices.Clone(o.Env), mark)), Port: c.Port, Published: c.Published}

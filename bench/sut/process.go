@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"floodgate/bench/internal/affinity"
 	"floodgate/bench/internal/noproxy"
 	"floodgate/bench/procjson"
 	"floodgate/results"
@@ -48,6 +49,8 @@ type Options struct {
 	ReadyLog string
 	// NoFile is RLIMIT_NOFILE, soft and hard.
 	NoFile int
+	// Cores are the cores that a SUT on this machine may use; nil means any.
+	Cores affinity.Cores
 	// Container runs the SUT in a container; nil means a process. The built-in SUT has no
 	// Env there. An HTTP service has that of its image in place of the harness's, and
 	// Command may be empty for the entrypoint of the image.
@@ -416,7 +419,7 @@ func (p *Process) startProcess(o Options) (io.ReadCloser, error) {
 	}
 	defer toStderr.Close()
 	cmd.Stderr, e.stderr = toStderr, stderr
-	if e.process, err = procjson.Start(cmd, func() { e.ended, e.left = time.Now(), descendants(cmd.Process.Pid, e.mark) }); err != nil {
+	if e.process, err = procjson.StartOn(o.Cores, cmd, func() { e.ended, e.left = time.Now(), descendants(cmd.Process.Pid, e.mark) }); err != nil {
 		stderr.Close()
 		e.dismiss()
 		return nil, fmt.Errorf("%q: %w", o.Executable, err)

@@ -73,10 +73,11 @@ type Machine struct {
 	// is zero if there was none.
 	GOMAXPROCS int     `yaml:"gomaxprocs,omitempty"`
 	CPUQuota   float64 `yaml:"cpu_quota,omitempty"`
-	// Memory, MemoryLimit and Governor are as in [results.Fingerprint].
+	// Memory, MemoryLimit, Governor and Pinning are as in [results.Fingerprint].
 	Memory      int64  `yaml:"memory_bytes,omitempty"`
 	MemoryLimit int64  `yaml:"memory_limit_bytes,omitempty"`
 	Governor    string `yaml:"governor,omitempty"`
+	Pinning     string `yaml:"pinning,omitempty"`
 }
 
 // Cell is a variant at a level. Lists have one value for each of Blocks; nil means

@@ -71,7 +71,7 @@ func (b *Baseline) setting() results.Setting {
 	return results.Setting{
 		Fingerprint: results.Fingerprint{
 			CPU: m.CPU, Cores: m.Cores, Memory: m.Memory, OS: m.OS, Arch: m.Arch, Kernel: m.Kernel, Go: m.Go,
-			GOMAXPROCS: m.GOMAXPROCS, CPUQuota: m.CPUQuota, MemoryLimit: m.MemoryLimit, Governor: m.Governor,
+			GOMAXPROCS: m.GOMAXPROCS, CPUQuota: m.CPUQuota, MemoryLimit: m.MemoryLimit, Governor: m.Governor, Pinning: m.Pinning,
 		},
 		Environment: results.Environment{Kind: e.Kind, Database: e.Database, Upstream: e.Upstream},
 		SUT:         b.Program.sut(), Place: e.SUT, Limits: e.Limits,

@@ -72,6 +72,7 @@ func (b *Baseline) Encode() []byte {
 		w.key("  ", "memory_limit_bytes", strconv.FormatInt(n, 10))
 	}
 	w.known("governor", b.Machine.Governor)
+	w.known("pinning", b.Machine.Pinning)
 	if p := b.Program; p != nil {
 		w.key("", "program", "")
 		w.known("toolchain", p.Toolchain)

@@ -102,7 +102,7 @@ func measure(run *results.Run) (*Baseline, error) {
 		Environment: Environment{Kind: e.Kind, Database: printable(e.Database), Upstream: printable(e.Upstream), SUT: setting.Place, Limits: printable(setting.Limits)},
 		Machine: Machine{
 			CPU: printable(f.CPU), Cores: f.Cores, OS: f.OS, Arch: f.Arch, Kernel: printable(f.Kernel), Go: f.Go, GOMAXPROCS: f.GOMAXPROCS, CPUQuota: f.CPUQuota,
-			Memory: f.Memory, MemoryLimit: f.MemoryLimit, Governor: printable(f.Governor),
+			Memory: f.Memory, MemoryLimit: f.MemoryLimit, Governor: printable(f.Governor), Pinning: printable(f.Pinning),
 		},
 		Program: programOf(h.SUT),
 		Drawn:   drawn(run), Blocks: x.Blocks(), Reference: x.Reference(),

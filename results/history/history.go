@@ -84,9 +84,10 @@ type Machine struct {
 	// beside GOMAXPROCS means none.
 	GOMAXPROCS int     `json:"gomaxprocs,omitempty"`
 	CPUQuota   float64 `json:"cpu_quota,omitempty"`
-	// MemoryLimit and Governor are as in [results.Fingerprint].
+	// MemoryLimit, Governor and Pinning are as in [results.Fingerprint].
 	MemoryLimit int64  `json:"memory_limit_bytes,omitempty"`
 	Governor    string `json:"governor,omitempty"`
+	Pinning     string `json:"pinning,omitempty"`
 }
 
 // Run is a run of a group.
@@ -207,7 +208,7 @@ func (c *Collector) Add(run *results.Run) {
 func machineOf(f results.Fingerprint) Machine {
 	return Machine{
 		CPU: f.CPU, Cores: f.Cores, Memory: (f.Memory + 1<<29) >> 30, OS: f.OS, Arch: f.Arch,
-		GOMAXPROCS: f.GOMAXPROCS, CPUQuota: f.CPUQuota, MemoryLimit: f.MemoryLimit, Governor: f.Governor,
+		GOMAXPROCS: f.GOMAXPROCS, CPUQuota: f.CPUQuota, MemoryLimit: f.MemoryLimit, Governor: f.Governor, Pinning: f.Pinning,
 	}
 }
 

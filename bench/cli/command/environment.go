@@ -19,6 +19,7 @@ import (
 	"floodgate/bench/environment/target"
 	"floodgate/bench/environment/upstreamproxy"
 	"floodgate/bench/experiment"
+	"floodgate/bench/machine"
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -45,11 +46,13 @@ type EnvironmentFlags struct {
 	upstreamURLFile string
 	allowTargets    []string
 	keepData        bool
+	pin             string
 }
 
 // Register registers the flags.
 func (f *EnvironmentFlags) Register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.keepData, "keep-data", false, "keep the embedded database's folder")
+	flags.StringVar(&f.pin, "pin", "", "`auto` gives SUT, servers and load own cores")
 	flags.StringVar(&f.Kind, "env", auto, "environment `kind`: see run")
 	if f.Kubernetes != nil {
 		f.Kubernetes.Register(flags)
@@ -77,6 +80,38 @@ type Setup struct {
 	Launcher   experiment.Launcher
 	kubernetes Kubernetes
 	cluster    Cluster // nil before Start, and without a cluster
+	// Pinning holds the cores of the parts of the run; the zero value means any.
+	Pinning machine.Pinning
+	unpin   func() error // nil before Start
+}
+
+// pinAuto is the value of --pin.
+const pinAuto = "auto"
+
+// pinning returns the cores that --pin gives the parts of a run of the scenario.
+func (f EnvironmentFlags) pinning(s *scenarios.Scenario) (machine.Pinning, error) {
+	switch {
+	case f.pin == "":
+		return machine.Pinning{}, nil
+	case f.pin != pinAuto:
+		return machine.Pinning{}, fmt.Errorf("unknown --pin %q (want %s)", f.pin, pinAuto)
+	case f.Kind == environment.Kubernetes:
+		return machine.Pinning{}, errors.New("--pin auto: the kubelet chooses the cores of a pod; use its static CPU manager policy, with whole CPUs in sut.cpus and containers")
+	case s.SUT.PID > 0 || s.SUT.Port > 0 || s.SUT.Host != "":
+		return machine.Pinning{}, fmt.Errorf("--pin auto: scenario %s measures a service that runs already, whose cores stay as they are; start it by sut.command, or confine it yourself (taskset)", s.Name)
+	}
+	p, err := machine.PlanPinning()
+	if err != nil {
+		return p, fmt.Errorf("--pin auto: %w", err)
+	}
+	return p, nil
+}
+
+// RecordPinning records the cores that the flags give the parts of a run.
+func (f EnvironmentFlags) RecordPinning(h *results.Header, s *scenarios.Scenario) error {
+	p, err := f.pinning(s)
+	h.Fingerprint.Pinning = p.String()
+	return err
 }
 
 // Prepare turns the flags into the options of an environment, and checks that the
@@ -104,6 +139,10 @@ func (f EnvironmentFlags) Prepare(s *scenarios.Scenario, note func(string)) (*Se
 	if err := u.fits(s); err != nil {
 		return nil, Usage(err)
 	}
+	if u.Pinning, err = f.pinning(s); err != nil {
+		return nil, Usage(err)
+	}
+	u.Options.Cores = u.Pinning.Servers
 	return u, nil
 }
 
@@ -259,6 +298,9 @@ func (u *Setup) Start(ctx context.Context, root, id string, resumed bool) (*envi
 	if err := u.connect(ctx, id); err != nil {
 		return nil, NotMeasured(err)
 	}
+	if err := u.pin(); err != nil {
+		return nil, NotMeasured(err)
+	}
 	o := u.Options
 	o.LogDir = filepath.Join(root, id, "logs")
 	o.Database, o.Resume = experiment.DatabaseName(id), resumed
@@ -336,15 +378,33 @@ func reaches(s *scenarios.Scenario, env *environment.Environment) error {
 func (u *Setup) fallBack(o environment.Options, err error) environment.Options {
 	o = o.Embedded(err, u.SUT != nil)
 	if o.Engine == nil {
-		u.Close()
+		_ = u.Options.Engine.Close()
 	}
 	u.Options.Kind, u.Options.Chosen, u.Options.Engine = o.Kind, o.Chosen, o.Engine
 	u.note(fmt.Sprintf("environment: %s (%s)", o.Kind, o.Chosen))
 	return o
 }
 
+// pin confines this process, and notes the cores of all parts.
+func (u *Setup) pin() (err error) {
+	if u.unpin, err = u.Pinning.Apply(); err != nil || u.Pinning.SUT == nil {
+		return err
+	}
+	words := "cores: " + u.Pinning.String()
+	if u.Pinning.Note != "" {
+		words += "; " + u.Pinning.Note
+	}
+	u.note(words)
+	return nil
+}
+
 // Close disconnects from the container engine, and removes the objects of a cluster.
 func (u *Setup) Close() {
+	if u.unpin != nil {
+		if err := u.unpin(); err != nil {
+			u.note(fmt.Sprintf("clean up: %v", err))
+		}
+	}
 	if u.cluster != nil {
 		if err := u.cluster.Close(); err != nil {
 			u.note(fmt.Sprintf("clean up: %v", err))

@@ -104,6 +104,7 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 		return err
 	}
 	defer setup.Close()
+	v.Machine.Pinning = setup.Pinning.String()
 	env, err := setup.Start(ctx, o.root, v.ID, false)
 	if err != nil {
 		return err
@@ -174,6 +175,7 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 		}
 		defer store.Close()
 		trials := experiment.NewTrials(env, u.Options.Executable, v.ID)
+		trials.Cores = u.Pinning.SUT
 		*side.into = abtest.Side{Tester: trials, Store: store}
 		switch {
 		case built.Own:

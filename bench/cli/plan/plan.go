@@ -161,6 +161,7 @@ func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, header fun
 	}
 	p.header.ID = id
 	command.Identify(ctx, &p.header, s)
+	p.header.Fingerprint.Pinning = setup.Pinning.String()
 	if p.store, err = results.Create(o.root, p.header); err != nil {
 		return fail(command.NotMeasured(err))
 	}
@@ -189,15 +190,19 @@ func (p *Planning) tester() experiment.Tester {
 // trials returns the trials of the plan.
 func (p *Planning) trials() *experiment.Trials {
 	trials := experiment.NewTrials(p.env, p.setup.Options.Executable, p.store.ID())
+	trials.Cores = p.setup.Pinning.SUT
 	trials.Container, trials.Launcher = p.setup.SUT, p.setup.Launcher
 	return trials
 }
 
 // cores returns the number of cores that the SUT may use: those of its container,
-// or else of the machine.
+// or its own by --pin, or else those of the machine.
 func (p *Planning) cores(contained float64) float64 {
 	if contained > 0 {
 		return contained
+	}
+	if own := p.setup.Pinning.SUT; own != nil {
+		return float64(len(own))
 	}
 	return float64(p.header.Fingerprint.Cores)
 }

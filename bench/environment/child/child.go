@@ -27,6 +27,7 @@ import (
 	"sync"
 	"time"
 
+	"floodgate/bench/internal/affinity"
 	"floodgate/bench/internal/noproxy"
 	"floodgate/bench/procjson"
 )
@@ -44,6 +45,8 @@ type Options struct {
 	// Log is the file to which standard error is appended; empty means that only its end
 	// is kept, in memory.
 	Log string
+	// Cores are the cores that the helper may use; nil means any.
+	Cores affinity.Cores
 }
 
 // Ready is the first message of a helper.
@@ -167,7 +170,7 @@ func spawn(o Options) (c Connection, log func() string, err error) {
 		cmd.Stderr = file
 		log = func() string { return Tail(o.Log) }
 	}
-	p, err := procjson.Start(cmd, nil)
+	p, err := procjson.StartOn(o.Cores, cmd, nil)
 	if err != nil {
 		return nil, nil, err
 	}

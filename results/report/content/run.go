@@ -255,7 +255,11 @@ func Disturbances(found []noise.Finding) []string {
 // MachineLine describes the processors and the memory of a machine: "AMD EPYC,
 // 2 cores, GOMAXPROCS 2, CPU quota 1.5 cores, 8.0 GiB".
 func MachineLine(m results.Fingerprint) string {
-	return fmt.Sprintf("%s, %s%s, %s", m.CPU, text.Plural(m.Cores, "core", "cores"), ProcessorsPart(m.Processors()), text.Gibibytes(m.Memory))
+	line := fmt.Sprintf("%s, %s%s, %s", m.CPU, text.Plural(m.Cores, "core", "cores"), ProcessorsPart(m.Processors()), text.Gibibytes(m.Memory))
+	if m.Pinning != "" {
+		line += ", pinned (" + m.Pinning + ")"
+	}
+	return line
 }
 
 // ProcessorsPart turns the text of [results.Processors] into a part of a list.
