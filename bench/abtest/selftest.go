@@ -82,7 +82,7 @@ func RunSelfTest(ctx context.Context, s *results.SelfTestOutcome, test SelfTest)
 		return err
 	}
 	order := rand.New(rand.NewPCG(s.Seed, 2))
-	tried := results.SelfTestPairs{Pairs: map[string][]results.Pair{}, Counted: map[string][]bool{}}
+	tried := results.SelfTestPairs{Pairs: map[string][]results.Pair{}, Counted: map[string][]bool{}, Unchanged: map[string][]results.Pair{}}
 	runner := &experiment.Runner{
 		Tester: test.Tester, Progress: experiment.Notes(test.Note), Retries: retries, MaxFailures: selfTestFailures,
 	}
@@ -91,7 +91,7 @@ func RunSelfTest(ctx context.Context, s *results.SelfTestOutcome, test SelfTest)
 		if s.Took = test.Now().Sub(began); s.Took >= test.Time {
 			break
 		}
-		block, err := test.block(ctx, runner, t, order, &tried.Benchmark)
+		block, err := test.block(ctx, runner, t, order, &tried)
 		if err != nil {
 			return err
 		}
@@ -105,16 +105,20 @@ func RunSelfTest(ctx context.Context, s *results.SelfTestOutcome, test SelfTest)
 	return results.JudgeSelfTest(s, tried)
 }
 
-func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t experiment.ScheduledTrial, order *rand.Rand, benchmark *[]float64) (map[string]stored.Trial, error) {
+// block runs a block in random order and adds the state of the machine to tried.
+func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t experiment.ScheduledTrial, order *rand.Rand, tried *results.SelfTestPairs) (map[string]stored.Trial, error) {
 	names := append(slices.DeleteFunc(results.Treatments(), func(t string) bool { return t == results.SameCounts }), baseline)
 	order.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	block := map[string]stored.Trial{}
 	for _, name := range names {
 		runner.Append = func(record stored.Trial) error {
+			if record.Machine != nil {
+				tried.Machine = append(tried.Machine, *record.Machine)
+			}
 			line := SelfTestTrial{Block: t.Block, Treatment: name, Trial: record}
 			if test.Benchmark != nil {
 				if line.Benchmark = test.Benchmark(); line.Benchmark > 0 {
-					*benchmark = append(*benchmark, float64(line.Benchmark))
+					tried.Benchmark = append(tried.Benchmark, float64(line.Benchmark))
 				}
 			}
 			return test.Log.Append(line)
@@ -175,8 +179,27 @@ func addPairs(tried *results.SelfTestPairs, block map[string]stored.Trial) (unme
 		default:
 			tried.Pairs[treatment] = append(tried.Pairs[treatment], results.Pair{A: float64(base.Makespan), B: float64(t.Makespan)})
 		}
+		if treatment == results.Same {
+			addUnchanged(tried, base, t)
+		}
 	}
 	return unmeasured
+}
+
+// addUnchanged adds the figures of two trials of the same program.
+func addUnchanged(tried *results.SelfTestPairs, a, b stored.Trial) {
+	add := func(metric string, of func(stored.Trial) float64) {
+		if pair := (results.Pair{A: of(a), B: of(b)}); pair.A > 0 && pair.B > 0 {
+			tried.Unchanged[metric] = append(tried.Unchanged[metric], pair)
+		}
+	}
+	add("makespan", func(t stored.Trial) float64 { return float64(t.Makespan) })
+	add("item p99", func(t stored.Trial) float64 { return float64(t.Stages["item"].P99) })
+	add("CPU time", func(t stored.Trial) float64 { return float64(t.Resources.UserCPU + t.Resources.SystemCPU) })
+	add("memory", func(t stored.Trial) float64 { return float64(t.Resources.PeakRSS) })
+	if a.Resources.Allocs != nil && b.Resources.Allocs != nil {
+		add("allocations", func(t stored.Trial) float64 { return float64(*t.Resources.Allocs) })
+	}
 }
 
 // DefaultDescriptors is the default number by which B's peak of descriptors may exceed A's.

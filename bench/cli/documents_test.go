@@ -98,8 +98,9 @@ func checkCommandLine(t *testing.T, line string) {
 // of a command. "…" stands for omitted lines. -update rewrites the blocks without such a
 // line.
 func TestDocumentOutputs(t *testing.T) {
-	checked := 0
+	checked, read := 0, 0
 	eachDocument(t, func(t *testing.T, path, text string) {
+		read++
 		updated := text
 		for _, m := range fence.FindAllStringSubmatch(text, -1) {
 			whole, comment, language, block := m[0], m[1], m[2], m[3]
@@ -129,7 +130,7 @@ func TestDocumentOutputs(t *testing.T) {
 			}
 		}
 	})
-	if checked < 8 {
+	if read == len(documents) && checked < 8 {
 		t.Errorf("%d blocks were compared with their source, want at least 8", checked)
 	}
 }

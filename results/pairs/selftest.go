@@ -52,6 +52,12 @@ type SelfTestOutcome struct {
 	// Benchmark is the spread of a benchmark that ran between the trials; nil means that
 	// there were too few samples, or that none was recorded.
 	Benchmark *Spread `json:"benchmark,omitempty"`
+	// TrialSpread is the standard deviation of the log-ratio of two trials of the same program,
+	// by metric: "makespan", "item p99", "CPU time", "memory" and "allocations"; nil means
+	// too few pairs.
+	TrialSpread map[string]float64 `json:"trial_spread,omitempty"`
+	// Load is the load of the machine; nil means unknown.
+	Load *SelfTestLoad `json:"load,omitempty"`
 	// Decision is the decision on the machine; Exit is its exit code.
 	Decision verdict.Decision `json:"decision"`
 	Exit     int              `json:"exit"`
@@ -93,6 +99,10 @@ type SelfTestPairs struct {
 	Counted map[string][]bool
 	// Benchmark holds the times of a benchmark, in the order in which they were measured.
 	Benchmark []float64
+	// Unchanged holds the figures of the trials without a treatment, by metric, and
+	// Machine the state of the machine in all trials, in the order in which they ran.
+	Unchanged map[string][]Pair
+	Machine   []results.Conditions
 }
 
 // JudgeSelfTest sets the rows and the exit code: failed if the rate of false alarms
@@ -124,6 +134,8 @@ func JudgeSelfTest(s *SelfTestOutcome, tried SelfTestPairs) error {
 		}
 		s.Rows = append(s.Rows, row)
 	}
+	s.setSpread(tried.Unchanged)
+	s.setLoad(tried.Machine)
 	s.conclude()
 	return nil
 }

@@ -3,7 +3,9 @@ package report
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"floodgate/results/pairs"
@@ -174,6 +176,12 @@ func SelfTest(w io.Writer, s *pairs.SelfTestOutcome, o text.Options) error {
 	p.Line("")
 	m := s.Machine
 	p.Fact("machine", "%s, %s/%s", content.MachineLine(m), m.OS, m.Arch)
+	if l := s.Load; l != nil {
+		p.Fact("load", "average %.2g when it began; other programs used %s of the cores' time, other virtual machines %s", l.Average, percentOf(l.Others), percentOf(l.Stolen))
+	}
+	if len(s.TrialSpread) > 0 {
+		p.Fact("A/A spread", "%s", spreadOf(s.TrialSpread))
+	}
 	p.Fact("self-test", "%s, seed %d, took %s", s.ID, s.Seed, s.Took.Round(time.Second))
 	if s.Records != "" {
 		p.Fact("records", "%s", s.Records)
@@ -190,6 +198,90 @@ func SelfTest(w io.Writer, s *pairs.SelfTestOutcome, o text.Options) error {
 // SelfTestJSON writes the self-test with all its figures.
 func SelfTestJSON(w io.Writer, s *pairs.SelfTestOutcome) error {
 	return content.WriteJSON(w, s, fmt.Sprintf("self-test %s", s.ID))
+}
+
+// spreadOf returns "CPU time 4.2 %, makespan 1.3 %".
+func spreadOf(spread map[string]float64) string {
+	var all []string
+	for _, metric := range slices.Sorted(maps.Keys(spread)) {
+		all = append(all, metric+" "+percentOf(spread[metric]))
+	}
+	return strings.Join(all, ", ")
+}
+
+// percentOf formats a share with two digits.
+func percentOf(share float64) string { return fmt.Sprintf("%.2g %%", 100*share) }
+
+// SelfTestSeries writes a series of self-tests for a terminal: a row for each, and the rates
+// of all together.
+func SelfTestSeries(w io.Writer, s *pairs.SelfTestSeries, o text.Options) error {
+	p := newPrinter(o)
+	p.Line(p.Bold("self-tests of gates: " + text.Plural(len(s.Tests), "test", "tests")))
+	if len(s.Tests) == 0 {
+		p.Wrapped("", "The file has no self-test yet; floodgate gate selftest --append FILE adds one.", "")
+		return p.Flush(w, "series of self-tests")
+	}
+	p.Wrapped("", "The gates that called B worse, of all gates: nothing injected (A/A), more latency, nothing by count, 20 descriptors, one lost write. Others: the share of the cores' time that other programs used. Spread: the standard deviation of the ratio of two makespans of the same program.", "")
+	p.Line("")
+	g := &text.Grid{Columns: []text.Column{{Title: "date"}, {Title: "time", Right: true}, {Title: "others", Right: true}, {Title: "spread", Right: true}}}
+	for _, title := range []string{"A/A", "+5 %", "+10 %", "count", "20 FDs", "lost"} {
+		g.Columns = append(g.Columns, text.Column{Title: title, Right: true})
+	}
+	found := func(r *pairs.SelfTest) string {
+		if r == nil {
+			return text.None
+		}
+		return fmt.Sprintf("%d/%d", r.Worse, r.Gates)
+	}
+	for i := range s.Tests {
+		t := &s.Tests[i]
+		others, spread := text.None, text.None
+		if t.Load != nil {
+			others = percentOf(t.Load.Others)
+		}
+		if sd, ok := t.TrialSpread["makespan"]; ok {
+			spread = percentOf(sd)
+		}
+		row := []string{t.Started.UTC().Format(time.DateOnly), text.About(t.Took), others, spread}
+		for _, treatment := range pairs.Treatments() {
+			row = append(row, found(t.Row(treatment)))
+		}
+		g.Add(row...)
+	}
+	p.Table(g)
+	p.Line("")
+	all := &text.Grid{Columns: []text.Column{{Title: "all tests"}, {Title: "gates", Right: true}, {Title: "worse", Right: true}, {Title: "rate [95 %]", Right: true}}}
+	for _, r := range s.Pooled {
+		all.Add(r.Treatment, text.Count(r.Gates), text.Count(r.Worse), rateOf(r.Rate))
+	}
+	p.Table(all)
+	p.Line("")
+	for _, machine := range machinesOf(s.Tests) {
+		p.Fact("machine", "%s", machine)
+	}
+	return p.Flush(w, "series of self-tests")
+}
+
+// machinesOf returns the machines of the tests, each once.
+func machinesOf(tests []pairs.SelfTestOutcome) (all []string) {
+	for _, t := range tests {
+		m := t.Machine
+		line := fmt.Sprintf("%s, %s/%s", content.MachineLine(m), m.OS, m.Arch)
+		for _, version := range []string{m.Kernel, m.Go} {
+			if version != "" {
+				line += ", " + version
+			}
+		}
+		if !slices.Contains(all, line) {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
+// SelfTestSeriesJSON writes a series with all its figures.
+func SelfTestSeriesJSON(w io.Writer, s *pairs.SelfTestSeries) error {
+	return content.WriteJSON(w, s, "series of self-tests")
 }
 
 func rateOf(i *stats.Interval) string {

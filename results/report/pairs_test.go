@@ -10,6 +10,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"floodgate/results"
 	"floodgate/results/pairs"
 	"floodgate/results/report"
 	"floodgate/results/report/internal/reporttest"
@@ -58,8 +59,10 @@ func TestSelfTest(t *testing.T) {
 		found[i] = true
 	}
 	if err := pairs.JudgeSelfTest(s, pairs.SelfTestPairs{
-		Pairs:   map[string][]pairs.Pair{pairs.Same: reporttest.MadePairs(120, 1, 0.05), pairs.Latency5: reporttest.MadePairs(120, 1.04, 0.05), pairs.Latency10: reporttest.MadePairs(7, 1.09, 0.05)},
-		Counted: map[string][]bool{pairs.SameCounts: missed, pairs.Descriptors: found, pairs.LostWrite: append(missed[:1:1], found...)},
+		Pairs:     map[string][]pairs.Pair{pairs.Same: reporttest.MadePairs(120, 1, 0.05), pairs.Latency5: reporttest.MadePairs(120, 1.04, 0.05), pairs.Latency10: reporttest.MadePairs(7, 1.09, 0.05)},
+		Counted:   map[string][]bool{pairs.SameCounts: missed, pairs.Descriptors: found, pairs.LostWrite: append(missed[:1:1], found...)},
+		Unchanged: map[string][]pairs.Pair{"makespan": reporttest.MadePairs(120, 1, 0.05), "CPU time": reporttest.MadePairs(120, 1, 0.1)},
+		Machine:   []results.Conditions{{Load: new(0.7), Others: new(0.031), Stolen: new(0.0)}},
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +72,25 @@ func TestSelfTest(t *testing.T) {
 	}
 	reporttest.Golden(t, "selftest.80.txt", plain.Bytes())
 	narrow(t, plain.String(), 80)
+
+	var lines []byte
+	for i := range 3 {
+		s.Started = time.Date(2026, 11, 23+i, 8, 0, 0, 0, time.UTC)
+		var err error
+		if lines, err = s.AppendLine(lines); err != nil {
+			t.Fatal(err)
+		}
+	}
+	series, err := pairs.ReadSelfTests("selftest.jsonl", bytes.NewReader(lines))
+	if err != nil || len(series.Tests) != 3 {
+		t.Fatalf("%v, %v", series, err)
+	}
+	var table bytes.Buffer
+	if err := report.SelfTestSeries(&table, series, text.Options{Width: 80}); err != nil {
+		t.Fatal(err)
+	}
+	reporttest.Golden(t, "selftestseries.80.txt", table.Bytes())
+	narrow(t, table.String(), 80)
 }
 
 func narrow(t *testing.T, text string, width int) {

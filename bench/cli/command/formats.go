@@ -95,6 +95,7 @@ var (
 	ListFormats     = formats[[]results.Listed]{people(report.Runs), {formatJSON, report.RunsJSON}}
 	HistoryFormats  = formats[*history.History]{people(report.History), {formatJSON, report.HistoryJSON}}
 	SelfTestFormats = formats[*verdicts.SelfTestOutcome]{people(report.SelfTest), {formatJSON, report.SelfTestJSON}}
+	SeriesFormats   = formats[*verdicts.SelfTestSeries]{people(report.SelfTestSeries), {formatJSON, report.SelfTestSeriesJSON}}
 	LearnedFormats  = formats[*learn.Learned]{people(report.Learned), {formatJSON, report.LearnedJSON}}
 	DoctorFormats   = formats[doctor.Report]{
 		people(func(w io.Writer, r doctor.Report, o text.Options) error { return r.Text(w, o) }),
