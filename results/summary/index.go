@@ -96,8 +96,12 @@ func (x *Index) runs(variant string, l scenarios.Level) bool {
 func (x *Index) Blocks() int { return x.Scenario.Blocks }
 
 // Reference returns the reference variant of the table's reductions, which is the
-// first with strategy sequential; empty means that there is none.
+// first with strategy sequential; empty means that there is none. A service has none,
+// because it has no makespan.
 func (x *Index) Reference() string {
+	if x.Scenario.Service != nil {
+		return ""
+	}
 	for _, v := range x.Scenario.Variants {
 		if v.Strategy == pipeline.KindSequential {
 			return v.Name

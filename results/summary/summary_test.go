@@ -13,6 +13,7 @@ import (
 	"floodgate/results/internal/runtest"
 	"floodgate/results/summary"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 func table(t *testing.T, o runtest.Options) *summary.Table {
@@ -162,5 +163,18 @@ func TestReferenceIsTheFirstSequential(t *testing.T) {
 	o.Variants = o.Variants[:1]
 	if got := table(t, o); got.Reference != "" || got.Rows[0].Reduction != nil {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A service has no makespan, which could be compared with that of a sequential variant.
+func TestServiceHasNoReference(t *testing.T) {
+	x, err := summary.NewIndex(runtest.Service(nil, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Scenario.Variants[0].Strategy = pipeline.KindSequential
+	got, err := x.Table()
+	if err != nil || got.Reference != "" || got.Rows[1].Reduction != nil {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
