@@ -378,12 +378,17 @@ func checkNetwork(c scenarios.Container, listening []netip.AddrPort) error {
 // checkPod returns an error if no other pod can reach a service that listens on the given
 // addresses of its pod.
 func (h *httpService) checkPod(listening []netip.AddrPort) error {
-	told := h.values[scenarios.VariableAddr]
-	if addr, err := netip.ParseAddrPort(told); err != nil || addr.Addr().IsLoopback() { // a launcher without a network of its own
-		return nil
+	loopback, reachable := false, false
+	for _, a := range listening {
+		if a.Port() == h.port {
+			loopback = loopback || a.Addr().Unmap().IsLoopback()
+			reachable = reachable || !a.Addr().Unmap().IsLoopback()
+		}
 	}
-	loopback := slices.ContainsFunc(listening, func(a netip.AddrPort) bool { return a.Port() == h.port && a.Addr().Unmap().IsLoopback() })
-	reachable := slices.ContainsFunc(listening, func(a netip.AddrPort) bool { return a.Port() == h.port && !a.Addr().Unmap().IsLoopback() })
+	told := h.values[scenarios.VariableAddr]
+	if addr, err := netip.ParseAddrPort(told); err == nil && addr.Addr().IsLoopback() {
+		reachable = true // the launcher has no network of its own
+	}
 	if loopback && !reachable {
 		return fmt.Errorf("the service listens on port %d of the loopback interface of its pod, where its load generators cannot reach it; let it listen on {{addr}}, which is %s there", h.port, told)
 	}

@@ -27,3 +27,31 @@ func TestCheckNetwork(t *testing.T) {
 		}
 	}
 }
+
+// Load generators reach a service in a pod unless it listens on loopback alone.
+func TestCheckPod(t *testing.T) {
+	h := &httpService{port: 8080}
+	h.values = variables{scenarios.VariableAddr: "0.0.0.0:8080"}
+	for _, test := range []struct {
+		listening []string
+		want      string
+	}{
+		{nil, ""}, // not seen
+		{[]string{"[::]:8080"}, ""},
+		{[]string{"127.0.0.1:8080", "10.0.0.1:8080"}, ""},
+		{[]string{"127.0.0.1:9090", "0.0.0.0:8080"}, ""},
+		{[]string{"127.0.0.1:8080", "0.0.0.0:9090"}, "the service listens on port 8080 of the loopback interface of its pod, where its load generators cannot reach it; let it listen on {{addr}}, which is 0.0.0.0:8080 there"},
+	} {
+		var all []netip.AddrPort
+		for _, a := range test.listening {
+			all = append(all, netip.MustParseAddrPort(a))
+		}
+		got := ""
+		if err := h.checkPod(all); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%v: %q, want %q", test.listening, got, test.want)
+		}
+	}
+}

@@ -371,9 +371,13 @@ func loadTime(s *scenarios.Scenario) time.Duration {
 
 // HostOf returns a host of a trial's SUT that is launched elsewhere, by its index.
 func HostOf(run string, trial int, s *scenarios.Scenario, index, hosts int) sut.Host {
+	work := time.Duration(s.SUT.Timeout)
+	if s.SUT.Warmup != (scenarios.Warmup{}) {
+		work *= 2 // a warm-up is bounded by sut.timeout as well
+	}
 	return sut.Host{
 		Trial: fmt.Sprintf("%s/%d", run, trial), Index: index, Hosts: hosts, Limits: scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory}, Image: s.SUT.Container.Image,
-		Deadline: s.SUT.MaxReady() + time.Duration(s.SUT.Timeout) + loadTime(s) + 2*closeTimeout + leakTimeout,
+		Deadline: s.SUT.MaxReady() + work + loadTime(s) + 2*closeTimeout + leakTimeout,
 	}
 }
 

@@ -150,7 +150,7 @@ func (p *Process) Forward(port uint16) (inside, here netip.AddrPort, ok bool, er
 	if !ok {
 		return inside, here, false, nil
 	}
-	here, err = l.Launched.Forward(port)
+	here, err = l.Forward(port)
 	return netip.AddrPortFrom(l.Inside(), port), here, true, err
 }
 

@@ -38,6 +38,14 @@ func waiting(reason, message string) func(*corev1.Pod) {
 	}
 }
 
+// installing is a pod whose init container is in a state.
+func installing(state corev1.ContainerState) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		waiting("PodInitializing", "")(p)
+		p.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: installContainer, State: state}}
+	}
+}
+
 func failed(reason, message string) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
 		p.Status.Phase, p.Status.Reason, p.Status.Message = corev1.PodFailed, reason, message
@@ -63,6 +71,8 @@ func TestEnding(t *testing.T) {
 		{"failure", state{pod: pod(exited(4, "Error"))}, ending{4, "exit status 4", false}},
 		{"memory", state{pod: pod(exited(137, "OOMKilled"))}, ending{-1, "OOMKilled: it needed more memory than its limit of 64Mi", false}},
 		{"killed", state{pod: pod(exited(137, "Error"))}, ending{-1, "signal: killed", false}},
+		{"terminated", state{pod: pod(exited(143, "Error"))}, ending{-1, "signal: terminated", false}},
+		{"not installed", state{pod: pod(installing(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 4}}))}, ending{-1, "container install of pod floodgate-sut-x-0-y ended with exit status 4", false}},
 		{"unusual", state{pod: pod(exited(128, "StartError"))}, ending{128, "exit status 128 (StartError: )", false}},
 		{"evicted", state{pod: pod(failed("Evicted", "The node was low on resource: memory."))}, ending{-1, "pod floodgate-sut-x-0-y on node node1: Evicted: The node was low on resource: memory.", true}},
 		{"deadline", state{pod: pod(failed("DeadlineExceeded", "Pod was active too long"))}, ending{-1, "pod floodgate-sut-x-0-y on node node1: DeadlineExceeded: Pod was active too long", false}},
@@ -93,6 +103,8 @@ func TestRunning(t *testing.T) {
 		{"pulling", pod(waiting("ContainerCreating", "")), false, ""},
 		{"first failure of a pull", pod(waiting("ErrImagePull", "try again")), false, ""},
 		{"no image", pod(waiting("ImagePullBackOff", "not found")), true, "pod floodgate-sut-x-0-y cannot start: ImagePullBackOff: not found"},
+		{"installed", pod(installing(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}})), false, ""},
+		{"no image of the launcher", pod(installing(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "own"}})), true, "cannot start: ImagePullBackOff: own"},
 		{"bad name", pod(waiting("InvalidImageName", "bad")), true, "InvalidImageName: bad"},
 		{"ended", pod(exited(2, "Error")), true, "pod floodgate-sut-x-0-y ended before it was ready: exit status 2"},
 	} {
