@@ -56,7 +56,7 @@ func Start(tb testing.TB) *environment.Environment {
 	_, ended := env.Watch(ctx)
 	tb.Cleanup(func() {
 		for _, end := range ended() {
-			tb.Errorf("harness: a server ended, so that what was measured does not count: %s", end)
+			tb.Errorf("harness: a server ended, so that the measurement does not count: %s", end)
 		}
 		if err := errors.Join(env.Close(), disconnect(o)); err != nil {
 			tb.Errorf("harness: %v", err)
