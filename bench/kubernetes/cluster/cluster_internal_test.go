@@ -361,9 +361,19 @@ func TestProbe(t *testing.T) {
 	if _, err = l.Probe(t.Context(), probe.Target{}, probe.Options{}); !errors.Is(err, probe.ErrExited) {
 		t.Errorf("the probe found a process: %v", err) // no process of this test has the mark
 	}
-	<-ended
+	b, err := l.Processes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if members, err := b.Members(t.Context()); err != nil || len(members) > 0 {
+		t.Errorf("members %+v, %v", members, err)
+	}
 	l.Kill()
 	l.Wait()
+	<-ended // with the SUT
+	if _, err := l.Processes(t.Context()); !errors.Is(err, probe.ErrExited) {
+		t.Errorf("the probe answers after the end: %v", err)
+	}
 }
 
 // A pod that cannot start is an error with its events, and is removed.
