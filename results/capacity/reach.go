@@ -131,8 +131,7 @@ func shortfallsOfArrivals(p LimitPoint) (d []float64) {
 }
 
 // polishSteps bounds the steps until the medians settle. It usually takes three; where few
-// blocks have trials of several limits, each step may only halve what is left, and 60 reach
-// the last digit.
+// blocks have trials of several limits, each step may only halve what is left.
 const polishSteps = 500
 
 // effects returns the logarithms of the throughput of each limit, adjusted for the blocks
