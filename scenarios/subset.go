@@ -124,13 +124,13 @@ func (l Level) set() LevelSet {
 	return set
 }
 
-// decidable keeps the variants that run at a level, and the claims and thresholds of s
-// that these decide.
-func (q *Scenario) decidable(s *Scenario) {
-	levels, _ := q.expand(q.Levels, "levels")
-	q.Variants = slices.DeleteFunc(slices.Clone(q.Variants), func(v Variant) bool { return !slices.ContainsFunc(levels, v.RunsAt) })
-	q.Claims = slices.DeleteFunc(slices.Clone(s.Claims), func(c Claim) bool { return !q.decides(c, levels) })
-	q.Thresholds = slices.DeleteFunc(slices.Clone(s.Thresholds), func(t Threshold) bool { return len(q.together(t.about(), levels)) == 0 })
+// decidable keeps the variants that run at a level, and the claims and thresholds of the
+// whole scenario that these decide.
+func (s *Scenario) decidable(whole *Scenario) {
+	levels, _ := s.expand(s.Levels, "levels")
+	s.Variants = slices.DeleteFunc(slices.Clone(s.Variants), func(v Variant) bool { return !slices.ContainsFunc(levels, v.RunsAt) })
+	s.Claims = slices.DeleteFunc(slices.Clone(whole.Claims), func(c Claim) bool { return !s.decides(c, levels) })
+	s.Thresholds = slices.DeleteFunc(slices.Clone(whole.Thresholds), func(t Threshold) bool { return len(s.together(t.about(), levels)) == 0 })
 }
 
 // decides reports whether the scenario can decide a claim at the levels.
