@@ -110,4 +110,4 @@ release: ## what a release consists of, for five platforms, in dist/ (several mi
 	$(GO) run ./bench/release dist
 
 clean: ## remove what was built and the stored runs
-	rm -rf floodgate floodgate-kubernetes dist results/runs
+	rm -rf floodgate floodgate-kubernetes dist .release-* results/runs
