@@ -106,7 +106,7 @@ build: ## the command as one static binary: ./floodgate
 build-kubernetes: ## the command with --env kubernetes: ./floodgate-kubernetes, which ./floodgate finds
 	CGO_ENABLED=0 $(GO) build -C bench/kubernetes -o ../../floodgate-kubernetes .
 
-release: ## what a release consists of, for five platforms, in dist/ (several minutes)
+release: ## what a release consists of, for five platforms, in dist/ (ten minutes the first time)
 	$(GO) run ./bench/release dist
 
 clean: ## remove what was built and the stored runs

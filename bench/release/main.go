@@ -149,7 +149,7 @@ func build(ctx context.Context, dir, goos, goarch string) ([]file, error) {
 		{"floodgate-kubernetes", "bench/kubernetes", "."},
 	} {
 		f := file{name: p.name + suffix, path: filepath.Join(dir, p.name+suffix), mode: 0o755}
-		if _, err := output(ctx, env, "go", "build", "-C", p.module, "-trimpath", "-ldflags=-s -w -buildid=", "-o", f.path, p.target); err != nil {
+		if _, err := output(ctx, env, "go", "build", "-C", p.module, "-trimpath", "-buildvcs=true", "-ldflags=-s -w -buildid=", "-o", f.path, p.target); err != nil {
 			return nil, err
 		}
 		programs = append(programs, f)
