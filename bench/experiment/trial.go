@@ -359,7 +359,7 @@ func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *re
 	return m, nil
 }
 
-// loadTime returns the longest time from the begin of a service's load until it has ended
+// loadTime returns the longest time from the start of a service's load until it has ended
 // and the service may be drained, without that of the start of its load generators; zero
 // means that there is no service.
 func loadTime(s *scenarios.Scenario) time.Duration {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,22 +20,7 @@ import (
 func TestServerEnds(t *testing.T) {
 	for i := range 2 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			cmd := again(t, "start", nil)
-			stdin, err := cmd.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			stdout, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			lines := bufio.NewReader(stdout)
-			if _, err := lines.ReadString('\n'); err != nil {
-				t.Fatal(err)
-			}
+			cmd, stdin, lines, _ := started(t, nil)
 			servers := children(t, cmd.Process.Pid)
 			if len(servers) != 2 {
 				t.Fatalf("%d children, want upstream and database", len(servers))
@@ -59,26 +45,8 @@ func TestServerEnds(t *testing.T) {
 // Servers and their files do not outlive a test binary that is killed.
 func TestKilledTestBinaryLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
-	cmd := again(t, "start", []string{"TMPDIR=" + dir})
-	stdin, err := cmd.StdinPipe() // stays open, so that only the signal ends it
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stdin.Close()
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	servers := strings.Fields(line)
-	if err != nil || len(servers) != 2 {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		t.Fatalf("%v, %q", err, line)
-	}
+	cmd, stdin, _, servers := started(t, []string{"TMPDIR=" + dir})
+	defer stdin.Close() // so that only the signal ends it
 	ends := children(t, cmd.Process.Pid)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -106,6 +74,32 @@ func TestKilledTestBinaryLeavesNothing(t *testing.T) {
 			t.Errorf("%s is left", path)
 		}
 	}
+}
+
+// started runs the test binary again until its servers have the addresses that it returns.
+// The end of its input ends it.
+func started(t *testing.T, env []string) (cmd *exec.Cmd, stdin io.WriteCloser, stdout *bufio.Reader, servers []string) {
+	t.Helper()
+	cmd = again(t, "start", env)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stdout = bufio.NewReader(out)
+	line, err := stdout.ReadString('\n')
+	if servers = strings.Fields(line); err != nil || len(servers) != 2 {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		t.Fatalf("%v, %q", err, line)
+	}
+	return cmd, stdin, stdout, servers
 }
 
 // children returns a descriptor of each child process, which is readable after its end.
