@@ -1,0 +1,2 @@
+// Package bson is empty: only tests of FerretDB import it, and `go mod tidy` wants to find it.
+package bson
