@@ -56,3 +56,24 @@ func TestTestBudget(t *testing.T) {
 		})
 	}
 }
+
+// What a newcomer compiles stays small: the packages of the program are counted, and those that only
+// unused parts of FerretDB import are not among them.
+func TestPackagesOfAFirstBuild(t *testing.T) {
+	const most = 730
+	words, err := exec.Command("go", "list", "-deps", "floodgate/bench").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := strings.Fields(string(words))
+	if len(packages) > most || len(packages) < 300 {
+		t.Errorf("the program is built of %d packages: at most %d are budgeted", len(packages), most)
+	}
+	for _, p := range packages {
+		for _, heavy := range []string{"google.golang.org/grpc", "go.opentelemetry.io/proto", "github.com/jackc/puddle", "k8s.io/"} {
+			if strings.HasPrefix(p, heavy) {
+				t.Errorf("the program needs %s", p)
+			}
+		}
+	}
+}
