@@ -1,12 +1,13 @@
 # Every target is one line of help: `make` prints them.
 GOLANGCI_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test test-containers test-kubernetes race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench ratios oracle lint fmt golden build build-kubernetes release crosscheck clean
+.PHONY: help run quick test test-containers test-kubernetes race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench ratios oracle lint verify vulnerabilities fmt golden build build-kubernetes release module-path test-module-path crosscheck clean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## run the scenario `report` and judge its claims (about 95 seconds)
 	$(GO) run ./bench run
@@ -94,6 +95,14 @@ lint: ## gofmt, go vet and golangci-lint at its pinned version
 	CGO_ENABLED=0 $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) run ./...
 	cd bench/kubernetes && $(GO) vet ./... && CGO_ENABLED=0 $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) run ./...
 
+verify: ## compare the downloaded modules with go.sum
+	$(GO) mod verify
+	cd bench/kubernetes && $(GO) mod verify
+
+vulnerabilities: ## known vulnerabilities in what the code calls (asks vuln.go.dev)
+	CGO_ENABLED=0 $(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
+	cd bench/kubernetes && CGO_ENABLED=0 $(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
+
 fmt: ## format the code
 	gofmt -w .
 
@@ -108,6 +117,12 @@ build-kubernetes: ## the command with --env kubernetes: ./floodgate-kubernetes, 
 
 release: ## what a release consists of, for five platforms, in dist/ (ten minutes the first time)
 	$(GO) run ./bench/release dist
+
+module-path: ## give the module the path NEW, such as NEW=example.org/floodgate, in all files
+	@.ci/module-path "$(NEW)"
+
+test-module-path: ## rename a copy of the module, and build and vet all of it (ten minutes the first time)
+	FLOODGATE_RENAMED_BUILD=1 $(GO) test -count 1 -timeout 60m ./bench/release/modulepath
 
 clean: ## remove what was built and the stored runs
 	rm -rf floodgate floodgate-kubernetes dist .release-* results/runs

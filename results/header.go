@@ -196,5 +196,5 @@ func isOurs(top string) bool {
 		return false
 	}
 	first, _, _ := strings.Cut(string(src), "\n")
-	return strings.TrimSpace(first) == "module floodgate"
+	return strings.TrimSpace(first) == "module "+revision.Module
 }

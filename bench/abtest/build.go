@@ -17,11 +17,8 @@ import (
 	"floodgate/results/revision"
 )
 
-// ownModule is the module whose command is the SUT by default.
-const (
-	ownModule  = "floodgate"
-	ownPackage = "./bench"
-)
+// ownPackage is the command of our own module, which is the SUT by default.
+const ownPackage = "./bench"
 
 // BuildError reports that a side could not be built.
 type BuildError struct {
@@ -169,7 +166,7 @@ func packageToBuild(ctx context.Context, dir, flag string) (string, error) {
 	}
 	if readable(filepath.Join(dir, "go.mod")) {
 		m, err := readModule(ctx, dir)
-		if err == nil && m.Module.Path == ownModule {
+		if err == nil && m.Module.Path == revision.Module {
 			return ownPackage, nil
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"floodgate/bench/internal/repotest"
 	"floodgate/bench/sut"
 	"floodgate/results"
+	"floodgate/results/revision"
 	"floodgate/scenarios"
 )
 
@@ -293,7 +294,7 @@ func writeUserModule(dir string) error {
 		return err
 	}
 	_, rest, _ := strings.Cut(string(mod), "\n")
-	files := map[string]string{"go.mod": "module example.com/user\n" + rest + "\nrequire floodgate v0.0.0\n\nreplace floodgate => ../floodgate\n"}
+	files := map[string]string{"go.mod": "module example.com/user\n" + rest + "\nrequire " + revision.Module + " v0.0.0\n\nreplace " + revision.Module + " => ../floodgate\n"}
 	for to, from := range map[string]string{"go.sum": "../../go.sum", "sut/main.go": "testdata/user/main.go.txt"} {
 		text, err := os.ReadFile(from)
 		if err != nil {

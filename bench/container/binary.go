@@ -17,10 +17,11 @@ import (
 	"time"
 
 	"floodgate/bench/environment/scratch"
+	"floodgate/results/revision"
 )
 
 // program is the package of our command.
-const program = "floodgate/bench"
+const program = revision.Module + "/bench"
 
 // binary is the content of an image.
 type binary struct {
