@@ -168,19 +168,24 @@ func (o *reportOptions) plan(stdout io.Writer, stored *results.Run) error {
 
 // gate prints a stored comparison of two programs.
 func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.Outcome) error {
-	for _, flag := range []string{"open", "scenario"} {
-		if cmd.Flags().Changed(flag) {
-			return command.Usage(fmt.Errorf("--%s needs a run; this is a comparison of a gate", flag))
+	if o.open {
+		return command.Usage(errors.New("--open needs a run; this is a comparison of a gate"))
+	}
+	compared := gate.Compared(v)
+	if o.scenario != "" {
+		var err error
+		if compared.Judgment.File, _, err = command.AnnotatedFile(o.scenario, v.Scenario); err != nil {
+			return err
 		}
 	}
 	out := gate.Output{Format: o.format, GitHub: o.github}
 	if err := out.Check(); err != nil {
 		return err
 	}
-	if err := command.WriteTo(o.output, stdout, func(w io.Writer) error { return out.Write(w, gate.Compared(v)) }); err != nil {
+	if err := command.WriteTo(o.output, stdout, func(w io.Writer) error { return out.Write(w, compared) }); err != nil {
 		return err
 	}
-	o.putComment(cmd.Context(), ci.Comment(gate.Compared(v).Judgment))
+	o.putComment(cmd.Context(), ci.Comment(compared.Judgment))
 	return command.Exit(v.Exit, nil)
 }
 

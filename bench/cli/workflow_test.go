@@ -28,7 +28,6 @@ type workflow struct {
 var (
 	makeStep   = regexp.MustCompile(`^make [a-z-]+( [A-Z_]+=("[^"]*"|\S+))*$`)
 	expression = regexp.MustCompile(`\$\{\{[^}]*\}\}`)
-	gitLabStep = regexp.MustCompile(`(?m)^ +- (make .*?)(?: > \S+)?$`)
 )
 
 // With ON_INCONCLUSIVE=warn, inconclusive results pass, and nothing else: not failures,
@@ -68,8 +67,8 @@ func TestInconclusiveAsWarning(t *testing.T) {
 	}
 }
 
-// The steps of the gates, in the workflow and in the recipe for GitLab, are existing
-// targets of the Makefile, and .ci/run runs them.
+// The steps of the gates in the workflow are existing targets of the Makefile, and .ci/run
+// runs them.
 func TestGateSteps(t *testing.T) {
 	if _, err := exec.LookPath("make"); err != nil {
 		t.Skip("make is not installed")
@@ -90,16 +89,8 @@ func TestGateSteps(t *testing.T) {
 			t.Error("a step neither runs nor uses anything")
 		}
 	}
-	readme, err := os.ReadFile("../../bench/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ofGitHub := len(steps)
-	for _, m := range gitLabStep.FindAllStringSubmatch(string(readme), -1) {
-		steps = append(steps, regexp.MustCompile(`\$[A-Z_]+`).ReplaceAllString(m[1], "main"))
-	}
-	if ofGitHub < 3 || len(steps) < ofGitHub+3 {
-		t.Errorf("%d steps of GitHub's, %d of GitLab's: want 3 each", ofGitHub, len(steps)-ofGitHub)
+	if len(steps) < 3 {
+		t.Errorf("%d steps, want 3", len(steps))
 	}
 	runs, err := os.ReadFile("../../.ci/run")
 	if err != nil {
@@ -115,6 +106,26 @@ func TestGateSteps(t *testing.T) {
 		}
 		if target := strings.Fields(step)[1]; !strings.Contains(string(runs), "make "+target) {
 			t.Errorf(".ci/run does not run make %s", target)
+		}
+	}
+}
+
+// recipe matches a command of ours in a job for a CI system, and in the action's scripts.
+var recipe = regexp.MustCompile(`(?m)(?:^ *|- |'|\{ |run: )floodgate ((?:run|gate|report|compare) [^'|>;\n]*)`)
+
+// Each command in the jobs for CI systems exists, with its flags.
+func TestRecipeCommands(t *testing.T) {
+	for path, least := range map[string]int{"../CI.md": 2, "../../.github/actions/gate/gate": 8} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := recipe.FindAllStringSubmatch(string(text), -1)
+		for _, m := range found {
+			checkCommandLine(t, strings.NewReplacer(`"$@"`, "", "$github", "--github").Replace(m[1]))
+		}
+		if len(found) < least {
+			t.Errorf("%s: %d commands: are these all?", path, len(found))
 		}
 	}
 }

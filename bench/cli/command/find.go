@@ -171,15 +171,22 @@ func JudgedRun(stored *results.Run, v *claims.Outcome, file string) (ci.Judged, 
 	if file == "" {
 		return j, nil
 	}
+	var err error
+	j.File, j.Lines, err = AnnotatedFile(file, v.Scenario)
+	return j, err
+}
+
+// AnnotatedFile returns the scenario's file in --scenario as annotations name it, and the
+// lines of its claims. It is an error if the file has a scenario of another name.
+func AnnotatedFile(file, name string) (string, scenarios.Lines, error) {
 	s, lines, err := scenarios.LoadLines(file)
 	if err != nil {
-		return j, Usage(MissingFile("--scenario", file, err))
+		return "", scenarios.Lines{}, Usage(MissingFile("--scenario", file, err))
 	}
-	if s.Name != v.Scenario {
-		return j, Usage(fmt.Errorf("--scenario %s contains scenario %q, but the run is of %q", file, s.Name, v.Scenario))
+	if s.Name != name {
+		return "", scenarios.Lines{}, Usage(fmt.Errorf("--scenario %s contains scenario %q, but the result is of %q", file, s.Name, name))
 	}
-	j.File, j.Lines = filepath.ToSlash(filepath.Clean(file)), lines
-	return j, nil
+	return filepath.ToSlash(filepath.Clean(file)), lines, nil
 }
 
 // Unfinished returns an error that says how to resume a run that lacks trials; nil
