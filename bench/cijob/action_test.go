@@ -217,8 +217,24 @@ report /temp/floodgate/gates/ID/ --format markdown --comment floodgate
 	}
 }
 
-// The exit code is that of the more important gate, and only what is inconclusive passes
-// with warn.
+// In a folder of the repository, the gates run there, and reports name files from the top.
+func TestFolder(t *testing.T) {
+	j := newJob(t)
+	code, out := j.gitHub(map[string]string{"inputs.scenario": "mine.yaml", "inputs.folder": "ci", "inputs.baseline": "mine.baseline.yaml"})
+	if code != 0 {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	for _, want := range []string{
+		"\nrun mine.yaml --quiet --out ", "\ngate diff origin/main mine.yaml ", " --baseline ci/mine.baseline.yaml --scenario ci/mine.yaml --github\n", " --format sarif --scenario ci/mine.yaml --output ",
+	} {
+		if called := j.called(); !strings.Contains(called, want) {
+			t.Errorf("no call has %q:\n%s", want, called)
+		}
+	}
+}
+
+// The exit code is that of the more important gate, and with warn an inconclusive one
+// passes, and nothing else.
 func TestExitCodes(t *testing.T) {
 	j := newJob(t)
 	if code, out := j.gitHub(map[string]string{"inputs.scenario": "ci/mine.yaml"}); code != 0 {
@@ -246,7 +262,7 @@ func TestExitCodes(t *testing.T) {
 		}
 	}
 	if strings.Count(j.called(), "--comment") != 1 { // of the first job
-		t.Error("a comment that nobody wants")
+		t.Error("a comment was written without being requested")
 	}
 }
 
@@ -258,7 +274,10 @@ func TestMistakes(t *testing.T) {
 		"base is empty":     {"inputs.scenario": "ci/mine.yaml", "inputs.base || github.base_ref && format('origin/{0}', github.base_ref)": ""},
 		"fetch-depth: 0":    {"inputs.scenario": "ci/mine.yaml", "inputs.base || github.base_ref && format('origin/{0}', github.base_ref)": "origin/nosuch"},
 		`on-inconclusive is "pass" (want fail or warn)`: {"inputs.scenario": "ci/mine.yaml", "inputs.on-inconclusive": "pass"},
-		"there is no address of its files":              {"inputs.version": "0.2.0"},
+		"folder nosuch does not exist":                  {"inputs.scenario": "ci/mine.yaml", "inputs.folder": "nosuch"},
+		"the address of its files is missing":           {"inputs.version": "0.2.0"},
+		`the version is "../x"`:                         {"inputs.version": "../x"},
+		`the version is ""`:                             {"inputs.version": ""},
 	} {
 		if err := os.RemoveAll(filepath.Join(j.dir, "temp")); err != nil {
 			t.Fatal(err)

@@ -21,13 +21,16 @@ import (
 
 // Job is a job that compares a change with the branch that it is to be merged into.
 type Job struct {
-	// Scenario and Baseline are files, relative to the top of the repository, with slashes.
-	// An empty Baseline means none.
+	// Folder is the one to run in, relative to the top of the repository; empty means the top.
+	Folder string
+	// Scenario and Baseline are files, relative to Folder. An empty Baseline means none. All
+	// paths have slashes.
 	Scenario, Baseline string
 	// Repository and Ref name a revision of Floodgate: OWNER/REPOSITORY or a GitLab project,
 	// and a tag, branch or commit.
 	Repository, Ref string
-	// GoMod is the go.mod file whose Go version builds the program; empty means none.
+	// GoMod is the go.mod file whose Go version builds the program, relative to the top; empty
+	// means none.
 	GoMod string
 }
 

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write golden files")
 func TestRender(t *testing.T) {
 	plain := cijob.Job{Scenario: "ci/mine.yaml", Repository: "example/floodgate", Ref: "v0.2.0"}
 	all := plain
-	all.Scenario, all.Baseline, all.GoMod = "ci/it's mine.yaml", "results/baseline/mine.yaml", "go.mod"
+	all.Folder, all.Scenario, all.Baseline, all.GoMod = "services/report", "ci/it's mine.yaml", "results/baseline/mine.yaml", "services/report/go.mod"
 	for file, c := range map[string]struct {
 		forge cijob.Forge
 		job   cijob.Job

@@ -51,9 +51,12 @@ func (o ciOptions) run(ctx context.Context, args []string, stdout io.Writer) err
 	if err != nil {
 		return err
 	}
-	var j cijob.Job
-	if j.Scenario, err = inRepository(repository.Top, args[0]); err != nil {
+	j := cijob.Job{Scenario: filepath.ToSlash(filepath.Clean(args[0]))}
+	if j.Folder, err = folderIn(repository.Top); err != nil {
 		return err
+	}
+	if !filepath.IsLocal(args[0]) {
+		return fmt.Errorf("%s must be a path below this folder, in which the job runs", args[0])
 	}
 	if ignored(ctx, args[0]) {
 		return fmt.Errorf("%s is ignored by git, so a CI job does not have it: change .gitignore, or move the file", args[0])
@@ -67,8 +70,10 @@ func (o ciOptions) run(ctx context.Context, args []string, stdout io.Writer) err
 	if err != nil {
 		return fmt.Errorf("--from: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(repository.Top, "go.mod")); err == nil {
-		j.GoMod = "go.mod"
+	for _, folder := range []string{j.Folder, ""} {
+		if file := path.Join(folder, "go.mod"); j.GoMod == "" && exists(filepath.Join(repository.Top, filepath.FromSlash(file))) {
+			j.GoMod = file
+		}
 	}
 	var files []plannedFile
 	if o.baseline != "" {
@@ -76,10 +81,10 @@ func (o ciOptions) run(ctx context.Context, args []string, stdout io.Writer) err
 		if text, err = o.baselineOf(args[0], s); err != nil {
 			return err
 		}
-		if j.Baseline, err = committable(ctx, repository.Top, j.Scenario, s.Name); err != nil {
+		if j.Baseline, err = committable(ctx, j.Scenario, s.Name); err != nil {
 			return err
 		}
-		files = append(files, plannedFile{filepath.Join(repository.Top, filepath.FromSlash(j.Baseline)), text})
+		files = append(files, plannedFile{filepath.FromSlash(j.Baseline), text})
 	}
 	text, err := forge.Render(j)
 	if err != nil {
@@ -118,13 +123,13 @@ func (o ciOptions) baselineOf(file string, s *scenarios.Scenario) ([]byte, error
 	return b.Encode(), nil
 }
 
-// committable returns the file of the baseline, relative to the top of the repository: the
-// usual one or, if git ignores it, one beside the scenario.
-func committable(ctx context.Context, top, scenario, name string) (string, error) {
+// committable returns the file of the baseline: the usual one or, if git ignores it, one
+// beside the scenario.
+func committable(ctx context.Context, scenario, name string) (string, error) {
 	usual := filepath.ToSlash(baseline.Path(name, false))
 	beside := strings.TrimSuffix(scenario, path.Ext(scenario)) + ".baseline.yaml"
 	for _, file := range []string{usual, beside} {
-		if !ignored(ctx, filepath.Join(top, filepath.FromSlash(file))) {
+		if !ignored(ctx, filepath.FromSlash(file)) {
 			return file, nil
 		}
 	}
@@ -136,20 +141,21 @@ func ignored(ctx context.Context, file string) bool {
 	return exec.CommandContext(ctx, "git", "check-ignore", "--quiet", "--", file).Run() == nil
 }
 
-// inRepository returns the path of a file relative to the top of the repository, with slashes.
-func inRepository(top, file string) (string, error) {
-	folder, err := filepath.Abs(filepath.Dir(file))
+// folderIn returns the working folder relative to the top of its repository, with slashes, or
+// "" if it is the top.
+func folderIn(top string) (string, error) {
+	folder, err := os.Getwd()
 	if err == nil {
 		folder, err = filepath.EvalSymlinks(folder) // as the top is
 	}
 	if err != nil {
 		return "", err
 	}
-	path, err := filepath.Rel(top, filepath.Join(folder, filepath.Base(file)))
-	if err != nil || path == ".." || strings.HasPrefix(path, ".."+string(filepath.Separator)) {
-		return "", fmt.Errorf("%s is not in the repository %s, so a CI job does not have it", file, top)
+	folder, err = filepath.Rel(top, folder)
+	if folder == "." {
+		folder = ""
 	}
-	return filepath.ToSlash(path), nil
+	return filepath.ToSlash(folder), err
 }
 
 func exists(path string) bool {
