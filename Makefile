@@ -97,7 +97,9 @@ lint: ## gofmt, go vet and golangci-lint at its pinned version
 
 verify: ## compare the downloaded modules with go.sum
 	$(GO) mod verify
-	cd bench/kubernetes && $(GO) mod verify
+	@# Go takes a replaced module whose path has no host for one that is damaged.
+	@module=$$($(GO) list -m) && work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && cp bench/kubernetes/go.mod bench/kubernetes/go.sum "$$work" && \
+	  cd "$$work" && $(GO) mod edit -droprequire "$$module" -dropreplace "$$module" && $(GO) mod verify
 
 vulnerabilities: ## known vulnerabilities in what the code calls (asks vuln.go.dev)
 	CGO_ENABLED=0 $(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
