@@ -99,7 +99,7 @@ verify: ## compare the downloaded modules with go.sum
 	$(GO) mod verify
 	@# Go takes a replaced module whose path has no host for one that is damaged.
 	@module=$$($(GO) list -m) && work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && cp bench/kubernetes/go.mod bench/kubernetes/go.sum "$$work" && \
-	  cd "$$work" && $(GO) mod edit -droprequire "$$module" -dropreplace "$$module" && $(GO) mod verify
+	  $(GO) mod edit -droprequire "$$module" -dropreplace "$$module" "$$work/go.mod" && cd bench/kubernetes && $(GO) mod verify -modfile "$$work/go.mod"
 
 vulnerabilities: ## known vulnerabilities in what the code calls (asks vuln.go.dev)
 	CGO_ENABLED=0 $(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
