@@ -4,7 +4,7 @@ GOVULNCHECK_VERSION := v1.9.0
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test test-containers test-kubernetes race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench ratios oracle lint verify vulnerabilities fmt golden build build-kubernetes release module-path test-module-path crosscheck clean
+.PHONY: help run quick test test-containers test-kubernetes race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench ratios oracle lint verify vulnerabilities fmt golden build build-kubernetes build-push release module-path test-module-path crosscheck clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,17 +93,23 @@ lint: ## gofmt, go vet and golangci-lint at its pinned version
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
 	$(GO) vet ./...
 	CGO_ENABLED=0 $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) run ./...
-	cd bench/kubernetes && $(GO) vet ./... && CGO_ENABLED=0 $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) run ./...
+	for module in bench/kubernetes bench/push; do \
+	  (cd $$module && $(GO) vet ./... && CGO_ENABLED=0 $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) run ./...) || exit 1; \
+	done
 
 verify: ## compare the downloaded modules with go.sum
 	$(GO) mod verify
 	@# Go takes a replaced module whose path has no host for one that is damaged.
-	@module=$$($(GO) list -m) && work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && cp bench/kubernetes/go.mod bench/kubernetes/go.sum "$$work" && \
-	  $(GO) mod edit -droprequire "$$module" -dropreplace "$$module" "$$work/go.mod" && cd bench/kubernetes && $(GO) mod verify -modfile "$$work/go.mod"
+	@module=$$($(GO) list -m) && work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT && for nested in bench/kubernetes bench/push; do \
+	  cp $$nested/go.mod $$nested/go.sum "$$work" && $(GO) mod edit -droprequire "$$module" -dropreplace "$$module" "$$work/go.mod" && \
+	  (cd $$nested && $(GO) mod verify -modfile "$$work/go.mod") || exit 1; \
+	done
 
 vulnerabilities: ## known vulnerabilities in what the code calls (asks vuln.go.dev)
 	CGO_ENABLED=0 $(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
-	cd bench/kubernetes && CGO_ENABLED=0 $(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...
+	for module in bench/kubernetes bench/push; do \
+	  (cd $$module && CGO_ENABLED=0 $(GO) run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...) || exit 1; \
+	done
 
 fmt: ## format the code
 	gofmt -w .
@@ -117,6 +123,9 @@ build: ## the command as one static binary: ./floodgate
 build-kubernetes: ## the command with --env kubernetes: ./floodgate-kubernetes, which ./floodgate finds
 	CGO_ENABLED=0 $(GO) build -C bench/kubernetes -o ../../floodgate-kubernetes .
 
+build-push: ## the command push: ./floodgate-push, which ./floodgate finds
+	CGO_ENABLED=0 $(GO) build -C bench/push -o ../../floodgate-push .
+
 release: ## what a release consists of, for five platforms, in dist/ (ten minutes the first time)
 	$(GO) run ./bench/release dist
 
@@ -127,4 +136,4 @@ test-module-path: ## rename a copy of the module, and build and vet all of it (t
 	FLOODGATE_RENAMED_BUILD=1 $(GO) test -count 1 -timeout 60m ./bench/release/modulepath
 
 clean: ## remove what was built and the stored runs
-	rm -rf floodgate floodgate-kubernetes dist .release-* results/runs
+	rm -rf floodgate floodgate-kubernetes floodgate-push dist .release-* results/runs

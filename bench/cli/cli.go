@@ -39,8 +39,14 @@ import (
 // exit code. k adds --env kubernetes and its commands; nil means that another program,
 // floodgate-kubernetes, runs them.
 func Main(args []string, stdout, stderr io.Writer, k command.Kubernetes) int {
-	if k == nil && wantsPlugin(args) {
-		if _, err := findPlugin(); err == nil || !slices.Contains(pluginCommands[:], args[0]) {
+	isPush := len(args) > 0 && args[0] == pushCommand
+	if isPush {
+		if _, err := pushPlugin.find(); err == nil {
+			return runPlugin(args, stderr)
+		}
+	}
+	if k == nil && !isPush && wantsPlugin(args) {
+		if _, err := kubernetesPlugin.find(); err == nil || !slices.Contains(pluginCommands[:], args[0]) {
 			return runPlugin(args, stderr)
 		}
 	}
@@ -171,7 +177,6 @@ func NewRoot(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 		Use:   "floodgate",
 		Short: "Measures what a concurrency limit does to a fetch→write pipeline",
 		Example: `  floodgate run                 # run the built-in scenario report
-  floodgate plan limit          # recommend a limit
   floodgate gate diff HEAD~1    # is the working tree worse than a commit?`,
 		Long: `Floodgate measures how much time concurrency saves a pipeline that fetches from
 HTTP and writes to MongoDB, and its costs in latency, descriptors and errors.

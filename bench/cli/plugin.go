@@ -16,15 +16,25 @@ import (
 	"floodgate/results/verdict"
 )
 
-// plugin is the program that has the same command line and --env kubernetes. It is a
-// separate program so that this one compiles without the libraries of Kubernetes.
-const plugin = "floodgate-kubernetes"
+// companion is a program beside this one, which compiles without the companion's
+// libraries.
+type companion struct{ name, folder, need string }
 
-// pluginCommands are the commands that only the plugin has.
+var (
+	// kubernetesPlugin has the same command line and --env kubernetes.
+	kubernetesPlugin = companion{"floodgate-kubernetes", "bench/kubernetes", "--env kubernetes, image and kubernetes need"}
+	// pushPlugin is the command "push".
+	pushPlugin = companion{"floodgate-push", "bench/push", "push needs"}
+)
+
+// pushCommand is the command that the program of pushPlugin is.
+const pushCommand = "push"
+
+// pluginCommands are the commands that only the plugin for Kubernetes has.
 var pluginCommands = [...]string{"image", "kubernetes"}
 
-// wantsPlugin reports whether a command line is meant for the plugin, whose flags this
-// program does not know.
+// wantsPlugin reports whether a command line is meant for the plugin for Kubernetes, whose
+// flags this program does not know.
 func wantsPlugin(args []string) bool {
 	if len(args) > 0 && slices.Contains(pluginCommands[:], args[0]) {
 		return true
@@ -40,29 +50,34 @@ func wantsPlugin(args []string) bool {
 	return false
 }
 
-// findPlugin returns the path of the plugin, which is beside this program or on PATH.
-func findPlugin() (string, error) {
-	name := plugin
+// build returns the command that builds the program beside this one.
+func (c companion) build(suffix string) string {
+	return fmt.Sprintf("CGO_ENABLED=0 go build -C %s -o ../../%s%s .", c.folder, c.name, suffix)
+}
+
+// find returns the path of the program, which is beside this program or on PATH.
+func (c companion) find() (string, error) {
+	suffix := ""
 	if runtime.GOOS == "windows" {
-		name += ".exe"
+		suffix = ".exe"
 	}
 	if self, err := os.Executable(); err == nil {
-		beside := filepath.Join(filepath.Dir(self), name)
+		beside := filepath.Join(filepath.Dir(self), c.name+suffix)
 		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
 			return beside, nil
 		}
 	}
-	path, err := exec.LookPath(plugin)
+	path, err := exec.LookPath(c.name)
 	if err != nil {
-		return "", fmt.Errorf("--env kubernetes, image and kubernetes need the program %s, which is neither beside this program nor on PATH; run CGO_ENABLED=0 go build -C bench/kubernetes -o ../../%s . to build it beside this one", plugin, name)
+		return "", fmt.Errorf("%s the program %s, which is neither beside this program nor on PATH; run %s to build it beside this one", c.need, c.name, c.build(suffix))
 	}
 	return path, nil
 }
 
-// runPlugin runs the plugin with the arguments in place of this program, and returns an
-// exit code if that is impossible, or if the plugin has ended.
-func runPlugin(args []string, stderr io.Writer) int {
-	path, err := findPlugin()
+// run runs the program with the arguments in place of this one, and returns an exit code
+// if that is impossible, or if the program has ended.
+func (c companion) run(args []string, stderr io.Writer) int {
+	path, err := c.find()
 	if err == nil {
 		var code int
 		if code, err = become(path, args); err == nil {
@@ -74,10 +89,18 @@ func runPlugin(args []string, stderr io.Writer) int {
 	return verdict.ExitMisused
 }
 
-// newPluginCommands returns the commands that only the plugin has, for the help text.
+// runPlugin runs the companion for which a command line is meant.
+func runPlugin(args []string, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == pushCommand {
+		return pushPlugin.run(args[1:], stderr)
+	}
+	return kubernetesPlugin.run(args, stderr)
+}
+
+// newPluginCommands returns the commands that only companions have, for the help text.
 func newPluginCommands() []*cobra.Command {
 	needsPlugin := func(*cobra.Command, []string) error { return command.ErrNeedsPlugin }
-	const where = "\n\nThis command and --env kubernetes are part of " + plugin + ", a program\nbeside this one or on PATH. To build it:\n\n  CGO_ENABLED=0 go build -C bench/kubernetes -o ../../" + plugin + " ."
+	where := "\n\nThis command and --env kubernetes are part of " + kubernetesPlugin.name + ", a program\nbeside this one or on PATH. To build it:\n\n  " + kubernetesPlugin.build("")
 	image := &cobra.Command{
 		Use: "image", Short: "Write or push the image of this program for a cluster",
 		Example: "  floodgate image --output floodgate.tar", Long: "Writes the image in which the parts of an experiment run as pods." + where,
@@ -88,8 +111,19 @@ func newPluginCommands() []*cobra.Command {
 		Example: "  floodgate kubernetes render report", Long: "Prints the objects that --env kubernetes creates." + where,
 		RunE: needsPlugin,
 	}
-	for _, cmd := range []*cobra.Command{image, kubernetes} {
+	commands := []*cobra.Command{image, kubernetes, newPush()}
+	for _, cmd := range commands {
 		cmd.FParseErrWhitelist.UnknownFlags = true
 	}
-	return []*cobra.Command{image, kubernetes}
+	return commands
+}
+
+// newPush returns the command "push", for the help text.
+func newPush() *cobra.Command {
+	return &cobra.Command{
+		Use: pushCommand + " -- COMMAND…", Short: "Push the metrics of a run to OTLP or Prometheus receivers",
+		Example: "  floodgate push --otlp http://127.0.0.1:4318 -- floodgate run report --quick",
+		Long:    "Runs a command and pushes the metrics of each run in it, with their final values.\n\nThis command is " + pushPlugin.name + ", a program beside this one or on PATH. To\nbuild it:\n\n  " + pushPlugin.build(""),
+		RunE:    func(*cobra.Command, []string) error { return command.ErrNeedsPlugin },
+	}
 }

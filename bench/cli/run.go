@@ -18,6 +18,7 @@ import (
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
 	"floodgate/bench/metrics"
+	"floodgate/bench/metrics/handoff"
 	"floodgate/bench/progress"
 	"floodgate/bench/sut"
 	"floodgate/results"
@@ -75,9 +76,7 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 			if o.metrics, err = o.serveMetrics(cmd.Context()); err != nil {
 				return err
 			}
-			if o.metrics != nil {
-				defer o.metrics.Close()
-			}
+			defer o.closeMetrics()
 			if o.resume != "" {
 				return o.resumeRun(cmd.Context())
 			}
@@ -444,12 +443,14 @@ func printRun(stdout io.Writer, stored *results.Run, file, format string) error 
 	return command.Exit(v.Exit, command.RunFormats.Print(stdout, cmp.Or(format, command.FormatText), j))
 }
 
-// serveMetrics starts the metrics server; nil means that --metrics is not set.
+// serveMetrics starts the metrics server; nil means that neither --metrics nor a companion
+// asks for it.
 func (o *runOptions) serveMetrics(ctx context.Context) (*metrics.Server, error) {
-	if o.metricsAddr == "" {
+	dir := os.Getenv(handoff.Variable)
+	if o.metricsAddr == "" && dir == "" {
 		return nil, nil
 	}
-	addr, err := metrics.Address(o.metricsAddr)
+	addr, err := metrics.Address(cmp.Or(o.metricsAddr, "0"))
 	if err != nil {
 		return nil, command.Usage(fmt.Errorf("--metrics: %w", err))
 	}
@@ -458,7 +459,21 @@ func (o *runOptions) serveMetrics(ctx context.Context) (*metrics.Server, error) 
 		return nil, command.NotMeasured(fmt.Errorf("--metrics: %w; --metrics 0 picks a free port", err))
 	}
 	o.Note("metrics: " + server.URL())
+	if err := server.Announce(dir); err != nil { // the run does not depend on it
+		o.Note(fmt.Sprintf("warning: %s: %v", handoff.Variable, err))
+	}
 	return server, nil
+}
+
+// closeMetrics stops the metrics server, if there is one. The run does not depend on what
+// becomes of its final metrics.
+func (o *runOptions) closeMetrics() {
+	if o.metrics == nil {
+		return
+	}
+	if err := o.metrics.Close(); err != nil {
+		o.Note("warning: " + err.Error())
+	}
 }
 
 // progress returns the receivers of a run's progress: the view and, with

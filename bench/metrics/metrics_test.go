@@ -162,7 +162,9 @@ func TestClose(t *testing.T) {
 	if _, err := metrics.Serve(context.Background(), addr); err == nil {
 		t.Error("two servers on one port")
 	}
-	s.Close() // although the client keeps its connection
+	if err := s.Close(); err != nil { // although the client keeps its connection
+		t.Error(err)
+	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal("the port is not free:", err)

@@ -2,8 +2,8 @@
 //
 //	go run ./bench/release dist
 //
-//	dist/floodgate_0.2.0_linux_amd64.tar.gz    floodgate and floodgate-kubernetes, static, with
-//	dist/floodgate_0.2.0_windows_amd64.zip     man pages, completions, README and license
+//	dist/floodgate_0.2.0_linux_amd64.tar.gz    floodgate and its companions, static, with man
+//	dist/floodgate_0.2.0_windows_amd64.zip     pages, completions, README and license
 //	dist/floodgate_0.2.0_linux_amd64.cdx.json  the modules in them (SBOM, CycloneDX)
 //	dist/floodgate_0.2.0_linux_amd64.oci.tar   the image of floodgate-kubernetes
 //	dist/checksums.txt                         SHA-256 of all of them
@@ -132,7 +132,7 @@ func committed(ctx context.Context) (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), err
 }
 
-// build compiles both programs for a platform, floodgate first.
+// build compiles all programs for a platform, floodgate first and floodgate-kubernetes next.
 func build(ctx context.Context, dir, goos, goarch string) ([]file, error) {
 	suffix := ""
 	if goos == "windows" {
@@ -147,6 +147,7 @@ func build(ctx context.Context, dir, goos, goarch string) ([]file, error) {
 	for _, p := range []struct{ name, module, target string }{
 		{"floodgate", ".", "./bench"},
 		{"floodgate-kubernetes", "bench/kubernetes", "."},
+		{"floodgate-push", "bench/push", "."},
 	} {
 		f := file{name: p.name + suffix, path: filepath.Join(dir, p.name+suffix), mode: 0o755}
 		if _, err := output(ctx, env, "go", "build", "-C", p.module, "-trimpath", "-buildvcs=true", "-ldflags=-s -w -buildid=", "-o", f.path, p.target); err != nil {

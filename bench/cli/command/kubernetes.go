@@ -36,8 +36,9 @@ type Cluster interface {
 	Close() error
 }
 
-// ErrNeedsPlugin reports that only the program floodgate-kubernetes can run a command line.
-var ErrNeedsPlugin = errors.New("this needs the program floodgate-kubernetes")
+// ErrNeedsPlugin reports that only a companion, such as floodgate-kubernetes, can run a
+// command line.
+var ErrNeedsPlugin = errors.New("this needs another program")
 
 // CheckPlugin returns ErrNeedsPlugin if the run in a folder began in a cluster and this
 // program cannot continue it there.
