@@ -123,7 +123,7 @@ func newPush() *cobra.Command {
 	return &cobra.Command{
 		Use: pushCommand + " -- COMMAND…", Short: "Push the metrics of a run to OTLP or Prometheus receivers",
 		Example: "  floodgate push --otlp http://127.0.0.1:4318 -- floodgate run report --quick",
-		Long:    "Runs a command and pushes the metrics of each run in it, with their final values.\n\nThis command is " + pushPlugin.name + ", a program beside this one or on PATH. To\nbuild it:\n\n  " + pushPlugin.build(""),
+		Long:    "Runs a command and pushes the metrics of each run in it, with the final\nvalues.\n\nThis command is " + pushPlugin.name + ", a program beside this one or on PATH. To\nbuild it:\n\n  " + pushPlugin.build(""),
 		RunE:    func(*cobra.Command, []string) error { return command.ErrNeedsPlugin },
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -9,27 +10,51 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	service "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
 
+	"floodgate/bench/metrics/handoff"
 	"floodgate/results"
 )
 
-// asPush makes the test binary floodgate-push.
-const asPush = "FLOODGATE_TEST_PUSH"
+// The environment variables that make the test binary another program: floodgate-push, or
+// a command that leaves final metrics and ends with 1.
+const (
+	asPush   = "FLOODGATE_TEST_PUSH"
+	asServer = "FLOODGATE_TEST_SERVER"
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asPush) != "" {
 		os.Unsetenv(asPush) // not in the command
 		os.Exit(execute(os.Args[1:], os.Stderr))
 	}
-	goleak.VerifyTestMain(m)
+	if os.Getenv(asServer) != "" {
+		g := handoff.New(os.Getenv(handoff.Variable))
+		text, err := exposed(newRegistry())
+		if err := errors.Join(err, g.Announce("http://127.0.0.1:1/metrics"), g.Finish(text)); err != nil {
+			panic(err)
+		}
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if buildDir != "" {
+			_ = os.RemoveAll(buildDir)
+		}
+		os.Exit(code)
+	}))
 }
+
+// buildDir is the folder of the main program if the tests built it.
+var buildDir string
 
 // floodgate is the path of the main program, which is built once.
 var floodgate = sync.OnceValues(func() (string, error) {
@@ -40,6 +65,7 @@ var floodgate = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	buildDir = dir
 	path := filepath.Join(dir, "floodgate")
 	build := exec.Command("go", "build", "-C", "../..", "-o", path, "./bench")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -208,6 +234,15 @@ func TestReceiversThatFail(t *testing.T) {
 			http.Error(w, "out of order", http.StatusBadRequest)
 			return true
 		}, "400 Bad Request"},
+		"partial": {func(_ int, w http.ResponseWriter) bool {
+			body, err := proto.Marshal(&service.ExportMetricsServiceResponse{PartialSuccess: &service.ExportMetricsPartialSuccess{RejectedDataPoints: 2, ErrorMessage: "too old"}})
+			if err != nil {
+				t.Error(err)
+			}
+			w.Header().Set("Content-Type", "application/x-protobuf")
+			_, _ = w.Write(body)
+			return true
+		}, "too old"},
 		"redirect": {func(_ int, w http.ResponseWriter) bool {
 			w.Header().Set("Location", other.URL+"/v1/metrics")
 			w.WriteHeader(http.StatusTemporaryRedirect)
@@ -215,11 +250,14 @@ func TestReceiversThatFail(t *testing.T) {
 		}, "307 Temporary Redirect"},
 	} {
 		for _, flag := range []string{"--otlp", "--remote-write"} {
+			if name == "partial" && flag != "--otlp" {
+				continue // is a word of OTLP
+			}
 			t.Run(name+flag, func(t *testing.T) {
 				s := newStub(t)
 				s.answer = c.answer
-				cmd, stderr := push(t, flag, s.URL, flag+"-header-env", "Authorization=SECRET", "--flush", "3s", "--", os.Args[0], "-test.run", "^TestServedMetrics$")
-				cmd.Env = append(cmd.Env, "FLOODGATE_TEST_EXIT=1")
+				cmd, stderr := push(t, flag, s.URL, flag+"-header-env", "Authorization=SECRET", "--flush", "3s", "--", os.Args[0])
+				cmd.Env = append(cmd.Env, asServer+"=1")
 				if got := code(t, cmd.Run()); got != 1 {
 					t.Errorf("exit code %d, want that of the command\n%s", got, stderr)
 				}
@@ -239,8 +277,8 @@ func TestReceiversThatFail(t *testing.T) {
 	t.Run("dead", func(t *testing.T) {
 		s := newStub(t)
 		s.Close()
-		cmd, stderr := push(t, "--otlp", s.URL, "--remote-write", s.URL, "--flush", "1s", "--", os.Args[0], "-test.run", "^TestServedMetrics$")
-		cmd.Env = append(cmd.Env, "FLOODGATE_TEST_EXIT=1")
+		cmd, stderr := push(t, "--otlp", s.URL, "--remote-write", s.URL, "--flush", "1s", "--", os.Args[0])
+		cmd.Env = append(cmd.Env, asServer+"=1")
 		if got := code(t, cmd.Run()); got != 1 || strings.Count(stderr.String(), "1 of 1 snapshots not delivered") != 2 {
 			t.Errorf("exit code %d\n%s", got, stderr)
 		}
@@ -304,6 +342,44 @@ func TestKilledPusher(t *testing.T) {
 	_ = cmd.Wait()
 	if run := storedRun(t, root); len(run.Trials) != 12 || report.Len() == 0 {
 		t.Errorf("%d trials\n%s%s", len(run.Trials), &report, stderr)
+	}
+}
+
+// The last values of a run that was killed arrive, and a warning says what is missing.
+func TestKilledRun(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no shell to exec from")
+	}
+	program := binary(t)
+	s := newStub(t)
+	var once sync.Once
+	pid := filepath.Join(t.TempDir(), "pid")
+	s.answer = func(int, http.ResponseWriter) bool { // something has arrived
+		once.Do(func() {
+			text, err := os.ReadFile(pid)
+			if err != nil {
+				t.Error(err)
+			}
+			id, err := strconv.Atoi(strings.TrimSpace(string(text)))
+			if err == nil {
+				var run *os.Process
+				if run, err = os.FindProcess(id); err == nil {
+					err = run.Kill()
+				}
+			}
+			if err != nil {
+				t.Errorf("kill %q: %v", text, err)
+			}
+		})
+		return false
+	}
+	cmd, stderr := push(t, "--otlp", s.URL, "--interval", "100ms", "--", "sh", "-c", `echo $$ > "$0"; exec "$@"`, pid,
+		program, "run", writeScenario(t), "--env", "embedded", "--out", t.TempDir(), "--quiet")
+	if got := code(t, cmd.Run()); got != 128+int(syscall.SIGKILL) {
+		t.Errorf("exit code %d", got)
+	}
+	if text := stderr.String(); !strings.Contains(text, "1 of 1 runs ended without final values; the last values are those of ") || !strings.Contains(text, "delivered") {
+		t.Errorf("printed\n%s", text)
 	}
 }
 
