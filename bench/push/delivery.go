@@ -30,7 +30,8 @@ type delivery struct {
 	pending  []snapshot
 	batch    []snapshot // that is being sent, or will be sent again
 	attempt  time.Duration
-	hurry    time.Time // from when on only the last snapshots are sent; zero means never
+	early    context.CancelFunc // of the attempt in progress if it began before the end
+	hurry    time.Time          // from when on only the last snapshots are sent; zero means never
 	deadline time.Time
 	outcome  outcome
 }
@@ -97,6 +98,8 @@ func (d *delivery) finish(within time.Duration) outcome {
 	d.notify()
 	timer := time.AfterFunc(within, d.stop)
 	defer timer.Stop()
+	early := time.AfterFunc(within/4, d.interrupt)
+	defer early.Stop()
 	<-d.done
 	d.stop()
 	d.mu.Lock()
@@ -107,6 +110,31 @@ func (d *delivery) finish(within time.Duration) outcome {
 	return d.outcome
 }
 
+// interrupt ends an attempt that began before the end, and may take more time than is left.
+func (d *delivery) interrupt() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.early != nil {
+		d.early()
+	}
+}
+
+// try sends a batch once.
+func (d *delivery) try(ctx context.Context, batch []snapshot, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	d.mu.Lock()
+	if d.deadline.IsZero() {
+		d.early = cancel
+	}
+	d.mu.Unlock()
+	err := d.send(ctx, batch)
+	d.mu.Lock()
+	d.early = nil
+	d.mu.Unlock()
+	return err
+}
+
 func (d *delivery) run(ctx context.Context) {
 	delays := backoff.NewExponentialBackOff()
 	delays.InitialInterval, delays.MaxInterval = 500*time.Millisecond, 10*time.Second
@@ -115,9 +143,7 @@ func (d *delivery) run(ctx context.Context) {
 		if batch == nil {
 			return
 		}
-		attempt, cancel := context.WithTimeout(ctx, timeout)
-		err := d.send(attempt, batch)
-		cancel()
+		err := d.try(ctx, batch, timeout)
 		var f *failure
 		if err == nil || errors.As(err, &f) && f.permanent {
 			d.settle(err)

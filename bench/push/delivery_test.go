@@ -66,6 +66,7 @@ func TestDeliveryToAReceiverThatIsDown(t *testing.T) {
 			d.add(at(n))
 			time.Sleep(5 * time.Second)
 		}
+		synctest.Wait()
 		down = false
 		if o := d.finish(time.Minute); o.delivered != 20 || o.lost != 0 {
 			t.Errorf("%v", o)
@@ -102,7 +103,9 @@ func TestDeliveryToAReceiverThatHangs(t *testing.T) {
 			return &failure{text: ctx.Err().Error()}
 		})
 		began := time.Now()
-		for n := range 2 * maxPending {
+		d.add(at(-1))
+		synctest.Wait() // an attempt is in progress
+		for n := range 2*maxPending - 1 {
 			d.add(at(n))
 		}
 		if took := time.Since(began); took > 0 {
@@ -163,6 +166,7 @@ func TestDeliveryRefused(t *testing.T) {
 		synctest.Wait()
 		d.add(at(1))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if want := []time.Duration{0, 0, 20 * time.Second}; !slices.Equal(times, want) {
 			t.Errorf("attempts at %v, want %v", times, want)
 		}

@@ -59,14 +59,13 @@ func TestScrape(t *testing.T) {
 	})
 	run := httptest.NewServer(mux)
 	defer run.Close()
-	s := newStub(t)
-	s.answer = func(n int, _ http.ResponseWriter) bool {
+	s := newStub(t, func(n int, _ http.ResponseWriter) bool {
 		if n == 1 { // something has arrived, so it scrapes
 			registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "floodgate_late"}, func() float64 { return 1 }))
 			close(end)
 		}
 		return false
-	}
+	})
 	var stderr bytes.Buffer
 	if code := execute([]string{"--remote-write", s.URL, "--scrape", run.URL + "/metrics"}, &stderr); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, &stderr)

@@ -156,7 +156,7 @@ func TestTotalsEqualTheRecord(t *testing.T) {
 	program := binary(t)
 	for _, interval := range []string{"100ms", "1h"} {
 		t.Run(interval, func(t *testing.T) {
-			otlp, write := newStub(t), newStub(t)
+			otlp, write := newStub(t, nil), newStub(t, nil)
 			root := t.TempDir()
 			t.Setenv("OTLP_SECRET", "Bearer planted-otlp-secret")
 			t.Setenv("WRITE_SECRET", "Bearer planted-write-secret")
@@ -194,7 +194,7 @@ func TestTotalsEqualTheRecord(t *testing.T) {
 				}
 			}
 			for header, s := range map[string]*stub{"Bearer planted-otlp-secret": otlp, "Bearer planted-write-secret": write} {
-				for _, r := range s.requests {
+				for _, r := range s.received() {
 					if got := r.Header.Get("Authorization"); got != header {
 						t.Errorf("a request has %q, want %q", got, header)
 					}
@@ -210,7 +210,7 @@ func TestTotalsEqualTheRecord(t *testing.T) {
 // Receivers that are dead, refuse, ask for patience or redirect change nothing in the run.
 func TestReceiversThatFail(t *testing.T) {
 	t.Setenv("SECRET", "Bearer planted-secret")
-	other := newStub(t)
+	other := newStub(t, nil)
 	for name, c := range map[string]struct {
 		answer func(n int, w http.ResponseWriter) bool
 		want   string
@@ -254,8 +254,7 @@ func TestReceiversThatFail(t *testing.T) {
 				continue // is a word of OTLP
 			}
 			t.Run(name+flag, func(t *testing.T) {
-				s := newStub(t)
-				s.answer = c.answer
+				s := newStub(t, c.answer)
 				cmd, stderr := push(t, flag, s.URL, flag+"-header-env", "Authorization=SECRET", "--flush", "3s", "--", os.Args[0])
 				cmd.Env = append(cmd.Env, asServer+"=1")
 				if got := code(t, cmd.Run()); got != 1 {
@@ -271,11 +270,11 @@ func TestReceiversThatFail(t *testing.T) {
 			})
 		}
 	}
-	if len(other.requests) > 0 {
+	if len(other.received()) > 0 {
 		t.Error("a redirect was followed")
 	}
 	t.Run("dead", func(t *testing.T) {
-		s := newStub(t)
+		s := newStub(t, nil)
 		s.Close()
 		cmd, stderr := push(t, "--otlp", s.URL, "--remote-write", s.URL, "--flush", "1s", "--", os.Args[0])
 		cmd.Env = append(cmd.Env, asServer+"=1")
@@ -290,7 +289,7 @@ func TestSignals(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no such signals")
 	}
-	s := newStub(t)
+	s := newStub(t, nil)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		cmd, stderr := push(t, "--otlp", s.URL, "--", "sh", "-c", "trap 'exit 7' INT TERM; echo ready; while :; do sleep 0.01; done")
 		out, err := cmd.StdoutPipe()
@@ -319,7 +318,7 @@ func TestSignals(t *testing.T) {
 // A run outlives its pusher, and its record is complete.
 func TestKilledPusher(t *testing.T) {
 	program := binary(t)
-	s := newStub(t)
+	s := newStub(t, nil)
 	root := t.TempDir()
 	id := filepath.Join(t.TempDir(), "id")
 	cmd, stderr := push(t, "--otlp", s.URL, "--", program, "run", writeScenario(t), "--env", "embedded", "--out", root, "--quiet", "--id-file", id)
@@ -351,10 +350,9 @@ func TestKilledRun(t *testing.T) {
 		t.Skip("Windows has no shell to exec from")
 	}
 	program := binary(t)
-	s := newStub(t)
 	var once sync.Once
 	pid := filepath.Join(t.TempDir(), "pid")
-	s.answer = func(int, http.ResponseWriter) bool { // something has arrived
+	s := newStub(t, func(int, http.ResponseWriter) bool { // something has arrived
 		once.Do(func() {
 			text, err := os.ReadFile(pid)
 			if err != nil {
@@ -372,7 +370,7 @@ func TestKilledRun(t *testing.T) {
 			}
 		})
 		return false
-	}
+	})
 	cmd, stderr := push(t, "--otlp", s.URL, "--interval", "100ms", "--", "sh", "-c", `echo $$ > "$0"; exec "$@"`, pid,
 		program, "run", writeScenario(t), "--env", "embedded", "--out", t.TempDir(), "--quiet")
 	if got := code(t, cmd.Run()); got != 128+int(syscall.SIGKILL) {

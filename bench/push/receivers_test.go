@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,12 +36,12 @@ type stub struct {
 	mu       sync.Mutex
 	series   map[string][]point
 	requests []*http.Request
-	answer   func(n int, w http.ResponseWriter) bool // answers request n in place of the stub
+	answer   func(n int, w http.ResponseWriter) bool // answers request n in place of the stub; nil means never
 }
 
-func newStub(t *testing.T) *stub {
+func newStub(t *testing.T, answer func(n int, w http.ResponseWriter) bool) *stub {
 	t.Helper()
-	s := &stub{t: t, series: map[string][]point{}}
+	s := &stub{t: t, series: map[string][]point{}, answer: answer}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.Close)
 	return s
@@ -65,6 +66,13 @@ func (s *stub) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.t.Errorf("%s %s", r.Method, r.URL.Path)
 	}
+}
+
+// received returns the requests so far.
+func (s *stub) received() []*http.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
 }
 
 func (s *stub) put(labels model.Metric, at int64, x float64) {
