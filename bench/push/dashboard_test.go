@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -75,7 +75,7 @@ func problems(query, legend string, metrics map[string][]string) (found []string
 			}
 			known = append(known, own...)
 			for _, m := range v.LabelMatchers {
-				if m.Name != labels.MetricName && !slices.Contains(own, m.Name) {
+				if m.Name != model.MetricNameLabel && !slices.Contains(own, m.Name) {
 					found = append(found, fmt.Sprintf("%s: %s has no label %q", query, v.Name, m.Name))
 				}
 			}
