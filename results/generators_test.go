@@ -36,6 +36,40 @@ func TestGeneratorsAddUp(t *testing.T) {
 	}
 }
 
+// So do the hosts of a service.
+func TestServiceHostsAddUp(t *testing.T) {
+	for want, change := range map[string]func(*results.Trial){
+		"": func(*results.Trial) {},
+		"the hosts have 5 due, 4 ended, 1 dropped and 3 successful requests and 0 response times, the service 6, 4, 1, 3 and 0": func(t *results.Trial) { t.Service.Due++ },
+		"3 successful requests and 2 response times, the service 5, 4, 1, 3 and 0":                                              func(t *results.Trial) { t.Hosts[1].Service.Response.Count = 2 },
+		"host 1 has no part of the load":                               func(t *results.Trial) { t.Hosts[1].Service = nil },
+		"host 0: service_time: histogram":                              func(t *results.Trial) { t.Hosts[0].Service.ServiceTime.P50 = time.Hour },
+		"the time series is that of host 2 of 2, counted from 0":       func(t *results.Trial) { t.Service.SeriesHost = 2 },
+		"the time series is that of host 1 of 1, counted from 0":       func(t *results.Trial) { t.Service.SeriesHost, t.Hosts = 1, nil },
+		"the generators have 1 due, 0 ended, 0 dropped and 0 late req": func(t *results.Trial) { t.Service.Generators = []results.Generator{{Due: 1}} },
+	} {
+		trial := results.Trial{
+			Variant: "v", Outcome: results.OutcomeOK, Service: &results.Service{Due: 5, Ended: 4, Dropped: 1, OK: 3, SeriesHost: 1},
+			Hosts: []results.Host{
+				{Index: 0, Service: &results.HostService{Due: 3, Ended: 2, Dropped: 1, OK: 2}},
+				{Index: 1, Service: &results.HostService{Due: 2, Ended: 2, OK: 1}},
+			},
+		}
+		change(&trial)
+		store, err := results.Create(t.TempDir(), results.Header{ID: "one", ScenarioName: "v", Scenario: json.RawMessage(`{"name": "v"}`), Planned: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = store.Append(trial)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%v, want %q", err, want)
+		}
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestOverload(t *testing.T) {
 	in := results.Generator{Ended: 200, Late: 2}
 	late, slow := results.Generator{Ended: 200, Late: 3}, results.Generator{Ended: 200, Lag: results.Histogram{P50: 3 * time.Millisecond}}

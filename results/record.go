@@ -281,6 +281,9 @@ type Host struct {
 	Throttled   int                  `json:"throttled,omitempty"`
 	Container   *Container           `json:"container,omitempty"`
 	ExitCode    int                  `json:"exit_code"`
+	// Service is the part of the load that it got; nil means that it is another kind of SUT,
+	// or that the trial has no Service.
+	Service *HostService `json:"service,omitempty"`
 	// Part holds the rest of the record of a host that ran alone, as a shard; nil means
 	// that all hosts ran together.
 	Part *Part `json:"part,omitempty"`
@@ -536,18 +539,44 @@ type Service struct {
 	// Requests splits the results of an HTTP service by kind of request, in the order of
 	// the scenario; nil means that there is one kind, or another kind of service.
 	Requests []RequestKind `json:"requests,omitempty"`
-	// Stalled is the time at which no report had been completed for the stall time
+	// Stalled is the time at which a host had completed no report for the stall time
 	// of the scenario while some were in flight; nil means never.
 	Stalled *time.Duration `json:"stalled_ns,omitempty"`
 	// Goroutines holds the goroutines' stacks at that time, grouped as in Go's
 	// runtime/pprof; empty means unavailable.
 	Goroutines string `json:"goroutines,omitempty"`
 	// Drain is the time from SIGTERM to the end of an HTTP service that sut.command
-	// started; nil means that it was killed, or is another kind of service.
+	// started, of several hosts the longest; nil means that one was killed, or that it is
+	// another kind of service.
 	Drain *time.Duration `json:"drain_ns,omitempty"`
-	// Recovered reports that a report after the load succeeded in time.
-	Recovered bool   `json:"recovered"`
-	Series    Series `json:"series"`
+	// Recovered reports that a report after the load succeeded in time, on each host.
+	Recovered bool `json:"recovered"`
+	// Series is the time series of a host: of SeriesHost, the one that had most descriptors,
+	// if the trial has several. Its counts are those of this host's part of the load.
+	Series     Series `json:"series"`
+	SeriesHost int    `json:"series_host,omitempty"`
+}
+
+// HostService holds the results of one of several hosts of a service: of the requests of the
+// schedule, counted from 0, the number of its Index and every following one at a distance of
+// the number of hosts. The fields are those of [Service].
+type HostService struct {
+	Due     int            `json:"due"`
+	Ended   int            `json:"ended"`
+	Dropped int            `json:"dropped"`
+	OK      int            `json:"ok"`
+	Errors  map[string]int `json:"errors,omitempty"`
+	// Shed is the number of reports that it rejected; zero also means another kind of service
+	// than the built-in one.
+	Shed int `json:"shed,omitempty"`
+	// Peak is the highest number of its requests that were in flight at once.
+	Peak        int            `json:"peak_in_flight"`
+	Response    Histogram      `json:"response"`
+	Accepted    Histogram      `json:"accepted"`
+	ServiceTime Histogram      `json:"service_time"`
+	Stalled     *time.Duration `json:"stalled_ns,omitempty"`
+	Drain       *time.Duration `json:"drain_ns,omitempty"`
+	Recovered   bool           `json:"recovered"`
 }
 
 // Generator is one of several processes that sent the load of a trial: of the requests of

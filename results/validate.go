@@ -68,7 +68,7 @@ func (t *Trial) validateSelf() error {
 		next++
 	}
 	if t.Service != nil {
-		if err := t.Service.validate(); err != nil {
+		if err := t.Service.validate(t.Hosts); err != nil {
 			return fmt.Errorf("service: %w", err)
 		}
 	}
@@ -99,8 +99,11 @@ func (h *Host) validate(at int) error {
 	return nil
 }
 
-// validate checks that the load generators add up to the whole load.
-func (s *Service) validate() error {
+// validate checks that the load generators, and the hosts, add up to the whole load.
+func (s *Service) validate(hosts []Host) error {
+	if err := s.validateHosts(hosts); err != nil {
+		return err
+	}
 	var due, ended, dropped, late int
 	for i, g := range s.Generators {
 		if g.Index != i || g.Start < 0 || g.Uncertainty < 0 || g.Peak < 0 {
@@ -114,6 +117,32 @@ func (s *Service) validate() error {
 	if s.Generators != nil && (due != s.Due || ended != s.Ended || dropped != s.Dropped || late != s.Late) {
 		return fmt.Errorf("the generators have %d due, %d ended, %d dropped and %d late requests, the service %d, %d, %d and %d",
 			due, ended, dropped, late, s.Due, s.Ended, s.Dropped, s.Late)
+	}
+	return nil
+}
+
+// validateHosts checks that the hosts add up to the whole load, where there are several.
+func (s *Service) validateHosts(hosts []Host) error {
+	if s.SeriesHost < 0 || s.SeriesHost >= max(len(hosts), 1) {
+		return fmt.Errorf("the time series is that of host %d of %d, counted from 0", s.SeriesHost, max(len(hosts), 1))
+	}
+	var due, ended, dropped, ok int
+	var response int64
+	for _, host := range hosts {
+		h := host.Service
+		if h == nil {
+			return fmt.Errorf("host %d has no part of the load", host.Index)
+		}
+		for name, histogram := range map[string]Histogram{"response": h.Response, "accepted": h.Accepted, "service_time": h.ServiceTime} {
+			if err := histogram.validate(); err != nil {
+				return fmt.Errorf("host %d: %s: %w", host.Index, name, err)
+			}
+		}
+		due, ended, dropped, ok, response = due+h.Due, ended+h.Ended, dropped+h.Dropped, ok+h.OK, response+h.Response.Count
+	}
+	if hosts != nil && (due != s.Due || ended != s.Ended || dropped != s.Dropped || ok != s.OK || response != s.Response.Count) {
+		return fmt.Errorf("the hosts have %d due, %d ended, %d dropped and %d successful requests and %d response times, the service %d, %d, %d, %d and %d",
+			due, ended, dropped, ok, response, s.Due, s.Ended, s.Dropped, s.OK, s.Response.Count)
 	}
 	return nil
 }

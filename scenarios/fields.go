@@ -49,7 +49,7 @@ var rules = map[string]rule{
 	"Database.documents": {doc: "per-item (default: one document an item, its records embedded), per-record, or none for a sut.command that writes nothing.", oneOf: []string{"per-item", "per-record", DocumentsNone}},
 
 	"SUT.nofile":         {doc: "RLIMIT_NOFILE, soft and hard. Default 1024.", span: between(1, maxNoFile)},
-	"SUT.hosts":          {doc: "Processes of a trial, each with its own limits, to which the items are dealt out one after another. Default 1.", span: between(1, maxHosts)},
+	"SUT.hosts":          {doc: "Processes of a trial, each with its own limits, to which the items, or the requests to a service, are dealt out one after another. Default 1.", span: between(1, maxHosts)},
 	"SUT.timeout":        {doc: "Timeout of one trial. Default 120s.", positive: true},
 	"SUT.ready_timeout":  {doc: "Longest time from the start of the SUT's process until it reports that it is ready. Default 30s.", positive: true},
 	"SUT.warmup":         {doc: "Work before the measured part, in the same process, that is part of no figure: items, or time. Default none."},
@@ -132,7 +132,7 @@ var rules = map[string]rule{
 	"Request.body_file":    {doc: "File of the body, relative to this file.", filled: true},
 	"Request.weight":       {doc: "Share of this request among all of them. Default 1.", span: between(0.001, 1e6)},
 
-	"ClientConnections.max":       {doc: "Most connections; 0 means unbounded. Requests beyond it wait, and the wait is part of their service time.", span: between(0, maxAtOnce)},
+	"ClientConnections.max":       {doc: "Most connections to each host of the service; 0 means unbounded. Requests beyond it wait, and the wait is part of their service time.", span: between(0, maxAtOnce)},
 	"ClientConnections.keepalive": {doc: "Connections are kept for later requests. Default true."},
 	"TLS.ca":                      {doc: "PEM file of the certificate authority of the service. Default: the system's.", filled: true},
 	"TLS.cert":                    {doc: "PEM file of the generator's own certificate.", filled: true},

@@ -106,7 +106,7 @@ func (s *Scenario) OnHosts(hosts int) (*Scenario, error) {
 	case s.SUT.Hosts > 0 || s.variesHosts():
 		return nil, fail("it sets %s; remove that", hostsFactor)
 	case s.Service != nil:
-		return nil, fail("it has a service, whose requests are not divided among hosts")
+		return nil, fail("it has a service, whose hosts share one load and run on one machine or in one cluster; set %s in the scenario", hostsFactor)
 	case s.External.MaxRate() < hosts:
 		return nil, fail("external.rate, %d, must be at least 1 for each", s.External.MaxRate())
 	}
@@ -165,8 +165,8 @@ func (s *Scenario) impossibleHosts() strictyaml.Errors {
 		return nil
 	case s.SUT.Runs():
 		return strictyaml.Errors{problem(hostsFactor, "must be 1 for a service that runs already (got %d)", hosts)}
-	case s.Service != nil:
-		return strictyaml.Errors{problem(hostsFactor, "must be 1 for a service (got %d), because requests are not divided among hosts; remove sut.hosts", hosts)}
+	case s.SUT.Addr != "":
+		return strictyaml.Errors{problem(hostsFactor, "must be 1 with sut.addr (got %d), because each host of a service listens on an address of its own; remove sut.addr and let the program listen on {{addr}}", hosts)}
 	case s.External.MaxRate() < hosts:
 		return strictyaml.Errors{problem(hostsFactor, "must be at most external.rate, %d, which the hosts divide (got %d)", s.External.MaxRate(), hosts)}
 	}
@@ -179,8 +179,8 @@ func (c *checker) limitScope(path string, v Variant) {
 	d, known := pipeline.Define(v.Strategy)
 	switch {
 	case !c.Has(at):
-	case c.s.Service != nil:
-		c.reportKey(at, "does not apply to a service, which has one host")
+	case c.s.IsHTTPService() && v.Limit == 0:
+		c.reportKey(at, "needs limit beside it, which the hosts divide, and whose part each host gets as {{limit}}")
 	case known && len(dividedParameters(d)) == 0:
 		c.reportKey(at, "does not apply to strategy %s, which has no limit", d.Kind)
 	}

@@ -185,9 +185,10 @@ func TestOnHosts(t *testing.T) {
 		t.Errorf("%+v\nwant %+v", got, want)
 	}
 	for want, s := range map[string]*scenarios.Scenario{
-		`it sets sut.hosts; remove that`:                parse("sut: {hosts: 1}\n" + plain),
-		`it sets sut.hosts; remove that `:               parse("variants: [{strategy: sequential}]\nlevels: [{items: 20, sut.hosts: 2}]\n"),
-		`external.rate, 4, must be at least 1 for each`: parse("external: {rate: 4}\n" + plain),
+		`it sets sut.hosts; remove that`:  parse("sut: {hosts: 1}\n" + plain),
+		`it sets sut.hosts; remove that `: parse("variants: [{strategy: sequential}]\nlevels: [{items: 20, sut.hosts: 2}]\n"),
+		`it has a service, whose hosts share one load and run on one machine or in one cluster; set sut.hosts in the scenario`: parse("service: {arrivals: {rate: 1}, duration: 1s}\nvariants: [{strategy: sequential}]\nlevels: [{sut.nofile: 64}]\n"),
+		`external.rate, 4, must be at least 1 for each`:                                              parse("external: {rate: 4}\n" + plain),
 		`limit of "bounded-4" must be at least 1 for each, because its limit_scope is fleet (got 4)`: s,
 		`level "items=4" has 4 distinct items, and each host needs one`:                              parse("variants: [{strategy: sequential}]\nlevels: [{items: 20}, {items: 4}]\n"),
 	} {

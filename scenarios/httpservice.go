@@ -59,8 +59,8 @@ type Request struct {
 
 // ClientConnections describes the load generator's connections to the service.
 type ClientConnections struct {
-	// Max bounds the connections; zero means unbounded. Requests beyond it wait,
-	// and the wait is part of their service time.
+	// Max bounds the connections to each host of the service; zero means unbounded.
+	// Requests beyond it wait, and the wait is part of their service time.
 	Max int `yaml:"max,omitempty" json:"max,omitempty"`
 	// KeepAlive keeps connections for later requests; nil means true.
 	KeepAlive *bool `yaml:"keepalive,omitempty" json:"keepalive,omitempty"`

@@ -129,7 +129,8 @@ type SUT struct {
 	// NoFile is RLIMIT_NOFILE, soft and hard. Default 1024.
 	NoFile int `yaml:"nofile,omitempty" json:"nofile,omitempty"`
 	// Hosts is the number of processes of a trial, each with its own limits, to which the
-	// items are dealt out. Zero means 1. See [SUT.HostCount].
+	// items are dealt out, or the requests to a service: request k goes to host k mod
+	// Hosts. Zero means 1. See [SUT.HostCount].
 	Hosts int `yaml:"hosts,omitempty" json:"hosts,omitempty"`
 	// Timeout of one trial. Default 120s.
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitzero"`

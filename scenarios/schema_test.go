@@ -56,7 +56,7 @@ func compileSchema(t *testing.T) *jsonschema.Schema {
 // values, need arithmetic, or depend on other files.
 var meaning = regexp.MustCompile(strings.Join([]string{
 	`unknown variant `, `(repeats|contradicts) the threshold`, `can never be met`, `no level that the threshold`, `a share of the limit`, `selects no level`, `does not vary`, `a factor that is a number`, `compared with itself`,
-	`another (variant|claim) is named`, `for each of \d+ hosts`, `which the hosts divide`, `for a service that runs already`, `repeats the level`, `are the same factor`, `this scenario has no`, `unknown factor "upstream\.`,
+	`another (variant|claim) is named`, `for each of \d+ hosts`, `which the hosts divide`, `for a service that runs already`, `each host of a service`, `repeats the level`, `are the same factor`, `this scenario has no`, `unknown factor "upstream\.`,
 	`has no items`, `must be a duration (of|above)`, `items\.count: missing`, `at most the number of items`, `at most database.latency`, `which sut.command replaces`, `needs sut.container`, `applies only to an HTTP service; add`, `without a service`, `does not apply to (strategy|pattern|a limit|a service)`, `needs it, above 0`, `needs rate, to`, `at most the mean`, `(of|to|for) a service`, `cannot be combined with a service`, `for date-ranges`, `one item at a time`,
 	// rules of mockupstream that depend on the kind of a distribution or fault, or on another field
 	`upstream.*(must be (at most|at least|more than|later than|\d+ to|0s?\b)|needs a distribution|does not apply to distribution|applies to kind|file: missing)`,

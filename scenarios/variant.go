@@ -41,13 +41,13 @@ func (s *Scenario) SweepVariant() Variant {
 // DeclaredLimit returns the variant's limit on the requests in flight of the whole
 // program, on all its hosts; zero means none.
 func (s *Scenario) DeclaredLimit(v Variant) int {
+	limit, _ := v.Schedule().AtOnce()
 	switch {
 	case s.IsHTTPService():
-		return v.Limit
+		limit = v.Limit
 	case s.Service != nil && v.Scope != "shared": // each report has a limit of its own
 		return 0
 	}
-	limit, _ := v.Schedule().AtOnce()
 	if v.LimitScope == LimitScopeFleet {
 		return limit
 	}
@@ -158,7 +158,7 @@ func strategiesWith(p pipeline.Parameter) []string {
 func limitScopeRule() rule {
 	dividing := pipeline.Kinds(func(d pipeline.Definition) bool { return len(dividedParameters(d)) > 0 })
 	return rule{
-		doc:   "Scope of the limit where a trial has several hosts: host (default: each has the whole limit) or fleet: the hosts divide limit and writers; for " + enumerate(dividing) + ".",
+		doc:   "Scope of the limit where a trial has several hosts: host (default: each has the whole limit) or fleet: the hosts divide limit and writers; for " + enumerate(dividing) + ", and for the limit of an HTTP service.",
 		oneOf: []string{LimitScopeHost, LimitScopeFleet},
 	}
 }

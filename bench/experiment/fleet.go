@@ -11,28 +11,31 @@ import (
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/results/fleet"
+	"floodgate/scenarios"
 )
 
 // A trial with several hosts runs its SUTs side by side:
 //
 //	start → ready → probe → clock | all start at one instant → done | close
 //
-// At each bar all hosts wait for the last one. The first host that fails ends the trial.
+// At each bar all hosts wait for the last one. The first host that fails ends the trial. The
+// hosts of a service need no clock, because they wait for one load: see [serviceTrial].
 
 // hosts are the measurements of a trial with several hosts.
 type hosts struct {
 	trials  *Trials
 	planned ScheduledTrial
 	record  *results.Trial
+	service *serviceTrial // nil means that the SUTs process their items once
 	all     []*measurement
 	watch   *machine.Watch // nil before the hosts start their work
 }
 
-// failedHost is the outcome of a trial that one host ended.
+// failedHost is the outcome of a trial that ended early.
 type failedHost struct {
-	host    int // the index; -1 means none
+	host    int // the index of the host that ended it; -1 means none
 	outcome string
-	err     error
+	err     error // nil means that the trial did not end early
 }
 
 // span is the time of a host's items on the harness's clock.
@@ -42,21 +45,31 @@ type span struct {
 	source      string        // as results.Trial.MakespanSource
 }
 
-// measureFleet runs a SUT for each part of the items, and merges their reports into the
-// record. It returns nil if one of them could not be started.
-func (r *Trials) measureFleet(ctx context.Context, t ScheduledTrial, record *results.Trial, items [][][]string) *attempt {
-	h := &hosts{trials: r, planned: t, record: record}
+// measureFleet runs a SUT for each part of the items, or of the load of a service, and
+// merges their reports into the record. It returns nil if one of them could not be started.
+func (r *Trials) measureFleet(ctx context.Context, t ScheduledTrial, record *results.Trial, items [][][]string, service *serviceTrial) *attempt {
+	h := &hosts{trials: r, planned: t, record: record, service: service}
+	addrs := make([]string, len(items))
+	if t.Level.Scenario.IsHTTPService() && r.Launcher == nil {
+		var err error
+		if addrs, err = sut.FreeAddrs(len(items)); err != nil {
+			fail(record, results.OutcomeFailed, err)
+			return nil
+		}
+	}
 	for i := range items {
 		planned := t
 		planned.Variant = t.Variant.OnHost(i, len(items))
 		planned.Variant.LimitScope = ""
-		h.all = append(h.all, &measurement{
-			trials: r, planned: planned, part: part{host: i, hosts: len(items), items: items[i]}, record: &results.Trial{},
-		})
+		p := part{host: i, hosts: len(items), items: items[i], service: service, addr: addrs[i]}
+		if service != nil { // items are part of its requests
+			p.items = nil
+		}
+		h.all = append(h.all, &measurement{trials: r, planned: planned, part: p, record: &results.Trial{}})
 	}
 	failed := h.run(ctx)
 	h.end()
-	a := &attempt{record: record}
+	a := &attempt{record: record, service: service}
 	for _, m := range h.all {
 		a.failed = append(a.failed, m.report.Failed...)
 		if a.unsupported == nil {
@@ -74,21 +87,32 @@ func (r *Trials) measureFleet(ctx context.Context, t ScheduledTrial, record *res
 
 // run conducts all hosts from their start to their end.
 func (h *hosts) run(ctx context.Context) failedHost {
-	for _, phase := range []func(*measurement, context.Context) (string, error){(*measurement).begin, (*measurement).ready, (*measurement).probe, (*measurement).warmUp, (*measurement).measureClock} {
-		if failed := h.each(ctx, phase); failed.err != nil {
+	phases := []func(*measurement, context.Context) (string, error){(*measurement).begin, (*measurement).ready, (*measurement).probe, (*measurement).warmUp}
+	if h.service == nil {
+		phases = append(phases, (*measurement).measureClock)
+	}
+	for _, phase := range phases {
+		if failed := each(ctx, h.all, phase); failed.err != nil {
 			return failed
 		}
 	}
 	if err := h.trials.restartUpstream(ctx, h.planned); err != nil {
-		return failedHost{0, results.OutcomeFailed, err}
+		return failedHost{-1, results.OutcomeFailed, err}
 	}
 	h.watch = machine.StartWatch()
-	at := time.Now().Add(sut.Lead(h.clocks()))
-	failed := h.each(ctx, func(m *measurement, ctx context.Context) (string, error) { return m.workFrom(ctx, at) })
-	if failed.err != nil {
+	if failed := h.work(ctx); failed.err != nil {
 		return failed
 	}
-	return h.each(ctx, (*measurement).close)
+	return each(ctx, h.all, (*measurement).close)
+}
+
+// work has the hosts do their work.
+func (h *hosts) work(ctx context.Context) failedHost {
+	if h.service != nil {
+		return h.service.run(ctx)
+	}
+	at := time.Now().Add(sut.Lead(h.clocks()))
+	return each(ctx, h.all, func(m *measurement, ctx context.Context) (string, error) { return m.workFrom(ctx, at) })
 }
 
 // clocks returns the clocks of all hosts.
@@ -101,13 +125,13 @@ func (h *hosts) clocks() []sut.Clock {
 }
 
 // each runs a phase of all hosts at once. The first error ends it for the others.
-func (h *hosts) each(ctx context.Context, phase func(*measurement, context.Context) (string, error)) failedHost {
+func each(ctx context.Context, all []*measurement, phase func(*measurement, context.Context) (string, error)) failedHost {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var group sync.WaitGroup
 	var once sync.Once
 	first := failedHost{host: -1}
-	for i, m := range h.all {
+	for i, m := range all {
 		group.Go(func() {
 			if outcome, err := phase(m, ctx); err != nil {
 				once.Do(func() { first = failedHost{i, outcome, err} })
@@ -121,12 +145,9 @@ func (h *hosts) each(ctx context.Context, phase func(*measurement, context.Conte
 
 // begin starts the process of a host.
 func (m *measurement) begin(ctx context.Context) (string, error) {
-	started, err := m.trials.start(ctx, m.planned, m.part, m.record)
-	if err != nil {
+	if err := m.start(ctx); err != nil {
 		return startFailure(err), err
 	}
-	*m = *started
-	m.record.Container = m.process.Container()
 	return "", nil
 }
 
@@ -172,6 +193,7 @@ func (h *hosts) end() {
 		if m.sampler != nil {
 			m.stopProbe()
 		}
+		m.disconnect()
 	}
 	if h.watch != nil {
 		h.record.Machine = h.all[0].endMachine(h.watch)
@@ -190,7 +212,7 @@ func (h *hosts) finish(failed failedHost) {
 			fail(m.record, failed.outcome, failed.err)
 		}
 		m.finish()
-		if failed.host < 0 && m.record.Outcome != results.OutcomeOK { // its report was wrong
+		if failed.err == nil && m.record.Outcome != results.OutcomeOK { // its report was wrong
 			failed = failedHost{i, m.record.Outcome, errors.New(m.record.Reason)}
 		}
 	}
@@ -203,7 +225,10 @@ func (h *hosts) finish(failed failedHost) {
 	}
 	var sum fleet.Sum
 	for _, m := range h.all {
-		host := m.host(zero)
+		host, err := m.host(zero)
+		if err != nil {
+			fail(h.record, results.OutcomeFailed, err)
+		}
 		h.record.Hosts = append(h.record.Hosts, host)
 		for _, w := range m.record.Warnings {
 			h.record.Warnings = append(h.record.Warnings, m.name()+": "+w)
@@ -216,13 +241,20 @@ func (h *hosts) finish(failed failedHost) {
 		}
 	}
 	h.record.Container = h.record.Hosts[0].Container
-	h.record.Warmup = h.all[0].record.Warmup
+	h.record.Warmup = h.warmup()
 	if err := sum.Into(h.record); err != nil {
 		fail(h.record, results.OutcomeFailed, err)
 	}
 	h.together(&sum)
-	if failed.host < 0 {
+	switch {
+	case failed.err == nil && h.service != nil:
+		h.served(&sum)
+		return
+	case failed.err == nil:
 		h.checkSkew(&sum)
+		return
+	case failed.host < 0:
+		fail(h.record, failed.outcome, failed.err)
 		return
 	}
 	m := h.all[failed.host]
@@ -232,6 +264,31 @@ func (h *hosts) finish(failed failedHost) {
 	}
 	h.record.NotReady = m.record.NotReady
 	h.record.Outcome, h.record.Reason, h.record.Makespan = failed.outcome, m.name()+": "+reason, 0
+}
+
+// warmup returns the warm-up of all hosts: the longest time, and the requests of all.
+func (h *hosts) warmup() *results.Warmup {
+	first := h.all[0].record.Warmup
+	if first == nil {
+		return nil
+	}
+	sum := *first
+	for _, m := range h.all[1:] {
+		if w := m.record.Warmup; w != nil {
+			sum.Took, sum.Requests = max(sum.Took, w.Took), sum.Requests+w.Requests
+		}
+	}
+	return &sum
+}
+
+// served completes the record of a service: a stall of a host, and the time series of the
+// host with most descriptors.
+func (h *hosts) served(sum *fleet.Sum) {
+	h.record.Service.SeriesHost = sum.Worst()
+	h.record.Service.Series = h.service.hosts[sum.Worst()].series.Series
+	if host, why := h.service.stalled(); host != nil {
+		fail(h.record, results.OutcomeStalled, errors.New(host.m.name()+": "+why))
+	}
 }
 
 // together records what the hosts did at the same time.
@@ -282,11 +339,12 @@ func (m *measurement) name() string { return fmt.Sprintf("host %d of %d", m.part
 func (m *measurement) distinct() int { return distinct(m.part.items) }
 
 // host returns the record of a host among several. zero is the first start of all hosts.
-func (m *measurement) host(zero time.Time) results.Host {
+func (m *measurement) host(zero time.Time) (results.Host, error) {
 	r := m.record
-	limit, _ := m.planned.Variant.Schedule().AtOnce()
+	one := m.planned.Variant
+	one.LimitScope = scenarios.LimitScopeFleet // so that the declared limit is that of this host alone
 	h := results.Host{
-		Index: m.part.host, Limit: limit, Items: m.distinct(), MakespanSource: m.worked.source,
+		Index: m.part.host, Limit: m.planned.Level.Scenario.DeclaredLimit(one), Items: m.distinct(), MakespanSource: m.worked.source,
 		ClockOffset: m.clock.Offset, Uncertainty: m.worked.uncertainty,
 		Stages: r.Stages, ItemsDone: r.ItemsDone, ItemsFailed: r.ItemsFailed, Errors: r.Errors,
 		Descriptors: r.Descriptors, Resources: r.Resources, SlotLimit: r.SlotLimit, Throttled: r.Throttled,
@@ -295,5 +353,10 @@ func (m *measurement) host(zero time.Time) results.Host {
 	if h.Items > 0 && !m.worked.start.IsZero() && !zero.IsZero() {
 		h.Start, h.End = m.worked.start.Sub(zero), m.worked.end.Sub(zero)
 	}
-	return h
+	if t := m.part.service; t == nil || t.record.Service == nil {
+		return h, nil
+	}
+	var err error
+	h.Service, err = m.service.result()
+	return h, err
 }

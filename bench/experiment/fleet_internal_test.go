@@ -86,14 +86,14 @@ func BenchmarkFleetCost(b *testing.B) {
 		}
 		b.StartTimer()
 		began := time.Now()
-		if failed := h.each(ctx, (*measurement).measureClock); failed.err != nil {
+		if failed := each(ctx, h.all, (*measurement).measureClock); failed.err != nil {
 			b.Fatal(failed.err)
 		}
 		at := time.Now().Add(sut.Lead(h.clocks()))
 		time.Sleep(time.Until(at))
 		barrier += time.Since(began)
 		b.StopTimer()
-		if failed := h.each(ctx, func(m *measurement, ctx context.Context) (string, error) { return m.workFrom(ctx, at) }); failed.err != nil {
+		if failed := each(ctx, h.all, func(m *measurement, ctx context.Context) (string, error) { return m.workFrom(ctx, at) }); failed.err != nil {
 			b.Fatal(failed.err)
 		}
 		b.StartTimer()

@@ -29,8 +29,9 @@ import (
 type loadSpec struct {
 	// Scenario has the service, and the items that are in its requests.
 	Scenario *scenarios.Scenario `json:"scenario"`
-	// Base is the URL of the service without a path.
-	Base string `json:"base"`
+	// Bases are the URLs of the service's hosts without a path: request k goes to that of
+	// index k mod their number.
+	Bases []string `json:"bases"`
 	// BuiltIn means that the service gets reports; others get Scenario's own requests.
 	BuiltIn bool `json:"built_in,omitempty"`
 	// Variables are those of the variant.
@@ -56,7 +57,9 @@ func (l *loadSpec) options() load.Options {
 		Arrivals: load.Arrivals{Rate: rateOf(s.Arrivals, over), Poisson: s.Arrivals.Poisson, Seed: l.Seed, For: over, Share: l.Share},
 	}
 	if l.BuiltIn {
-		o.URL = l.Base + reportsPath
+		for _, base := range l.Bases {
+			o.URLs = append(o.URLs, base+reportsPath)
+		}
 		return o
 	}
 	c := s.Connections
@@ -78,15 +81,20 @@ func LoadOptions(text []byte) (load.Options, error) {
 	if l.Scenario == nil || l.Scenario.Service == nil {
 		return load.Options{}, errors.New("the specification of a load has no service")
 	}
-	base, err := url.Parse(l.Base)
-	if err != nil {
-		return load.Options{}, err
+	if len(l.Bases) == 0 {
+		return load.Options{}, errors.New("the specification of a load has no bases")
 	}
 	targets := target.Policy{Allowed: l.Allowed}
 	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
 	defer cancel()
-	if err := targets.Check(ctx, base.Hostname()); err != nil {
-		return load.Options{}, err
+	for _, text := range l.Bases {
+		base, err := url.Parse(text)
+		if err != nil {
+			return load.Options{}, err
+		}
+		if err := targets.Check(ctx, base.Hostname()); err != nil {
+			return load.Options{}, err
+		}
 	}
 	o := l.options()
 	o.Dial = targets.DialContext
@@ -95,11 +103,12 @@ func LoadOptions(text []byte) (load.Options, error) {
 		return o, nil
 	}
 	if t := l.Scenario.Service.TLS; t != nil {
+		var err error
 		if o.TLS, err = clientTLS(*t); err != nil {
 			return load.Options{}, err
 		}
 	}
-	q := &requests{scenario: l.Scenario, base: l.Base, values: l.Variables, items: requestItems(l.Scenario)}
+	q := &requests{scenario: l.Scenario, bases: l.Bases, values: l.Variables, items: requestItems(l.Scenario)}
 	if l.Environment != nil {
 		q.lookup = func(name string) (value string, set bool) { value, set = l.Environment[name]; return value, set }
 	}
@@ -125,7 +134,7 @@ func reportBody(s *scenarios.Scenario, n uint64) []byte {
 // requests makes the requests of an HTTP service.
 type requests struct {
 	scenario *scenarios.Scenario
-	base     string // the URL of the service without a path
+	bases    []string // the URLs of the service's hosts without a path, which take turns
 	values   variables
 	items    [][]string // nil means none
 	// lookup returns the variables of the environment; nil means os.LookupEnv.
@@ -143,15 +152,22 @@ func requestItems(s *scenarios.Scenario) [][]string {
 // try makes as many requests as the service has kinds of them, and returns the first error.
 func (q *requests) try() error {
 	for n := range uint64(len(q.scenario.Service.Requests)) {
-		if _, err := q.request(n); err != nil {
+		if _, err := q.relative(n); err != nil {
 			return fmt.Errorf("service.requests: %w", err)
 		}
 	}
 	return nil
 }
 
-// request makes the request of number n.
+// request makes the request of number n to the host whose turn it is.
 func (q *requests) request(n uint64) (load.Request, error) {
+	made, err := q.relative(n)
+	made.URL = q.bases[n%uint64(len(q.bases))] + made.URL
+	return made, err
+}
+
+// relative makes the request of number n, whose URL begins with the path.
+func (q *requests) relative(n uint64) (load.Request, error) {
 	r := q.scenario.Pick(n)
 	made := load.Request{Method: r.Method, Body: r.Data}
 	literal := q.scenario.Service.Targets != ""
@@ -172,7 +188,7 @@ func (q *requests) request(n uint64) (load.Request, error) {
 		expanded, err = q.values.expand(text, more, lookup)
 		return expanded
 	}
-	made.URL = q.base + expand(r.Path)
+	made.URL = expand(r.Path)
 	if r.Body != "" {
 		made.Body = []byte(expand(r.Body))
 	}
@@ -196,9 +212,9 @@ type generators struct {
 func (t *serviceTrial) startGenerators(ctx context.Context) (stop func(), err error) {
 	n := t.scenario.Service.GeneratorCount()
 	var group *generator.Group
-	switch r := t.m.trials; {
+	switch r := t.trials; {
 	case r.Launcher != nil: // the harness is too far away to send any load
-		group, err = generator.Launch(ctx, r.Launcher, HostOf(r.RunID, t.m.planned.Index, t.scenario, 0, 1), n)
+		group, err = generator.Launch(ctx, r.Launcher, HostOf(r.RunID, t.planned.Index, t.scenario, 0, 1), n)
 	case n == 1:
 		return func() {}, nil
 	default:
@@ -215,25 +231,31 @@ func (t *serviceTrial) startGenerators(ctx context.Context) (stop func(), err er
 }
 
 // prepareGenerators tells the load generators what they will send, once it is known where
-// the service listens.
+// the hosts listen.
 func (t *serviceTrial) prepareGenerators() error {
+	if t.requests != nil {
+		t.requests.bases = nil
+		for _, h := range t.hosts {
+			t.requests.bases = append(t.requests.bases, h.base)
+		}
+	}
 	if t.generators == nil {
 		return nil
 	}
-	return t.generators.Prepare(t.m.trials.SaveVegeta != nil, func(i int) any { return t.spec(i).forProcess(t) })
+	return t.generators.Prepare(t.trials.SaveVegeta != nil, func(i int) any { return t.spec(i).forProcess(t) })
 }
 
 // spec returns the specification of a load generator.
 func (t *serviceTrial) spec(generator int) *loadSpec {
-	l := &loadSpec{Scenario: t.scenario, Base: t.base, BuiltIn: t.http == nil, Seed: t.m.planned.Seed}
-	if t.inside != "" {
-		l.Base = t.inside
+	l := &loadSpec{Scenario: t.scenario, BuiltIn: t.requests == nil, Seed: t.planned.Seed}
+	for _, h := range t.hosts {
+		l.Bases = append(l.Bases, h.generatorBase())
 	}
 	if n := t.scenario.Service.GeneratorCount(); n > 1 {
 		l.Share = load.Share{Index: generator, Of: n}
 	}
-	if t.http == nil { // another service would get the name as a header
-		l.Name = fmt.Sprintf("%s %s block=%d", t.m.planned.Variant.Name, t.m.planned.Level.Name, t.m.planned.Block)
+	if t.requests == nil { // another service would get the name as a header
+		l.Name = fmt.Sprintf("%s %s block=%d", t.planned.Variant.Name, t.planned.Level.Name, t.planned.Block)
 	}
 	return l
 }
@@ -252,13 +274,19 @@ func (l *loadSpec) forProcess(t *serviceTrial) *loadSpec {
 	}
 	sent := *l
 	sent.Scenario = &scenarios.Scenario{Seed: s.Seed, Items: s.Items, Upstream: mockupstream.Profile{Request: s.Upstream.Request}, Service: &service}
-	sent.Variables = t.m.planned.Variant.Variables()
-	sent.Allowed = t.m.trials.Environment.AllowedTargets()
-	if base, err := url.Parse(t.inside); err == nil && t.inside != "" { // the pod of the service is our own
-		sent.Allowed = append(slices.Clip(sent.Allowed), base.Hostname())
-		named := *sent.Scenario
-		named.Variants = []scenarios.Variant{t.m.planned.Variant}
-		sent.Environment = named.Environment(os.LookupEnv)
+	sent.Variables = t.planned.Variant.Variables()
+	sent.Allowed = slices.Clip(t.trials.Environment.AllowedTargets())
+	for _, h := range t.hosts {
+		base, err := url.Parse(h.inside)
+		if err != nil || h.inside == "" {
+			continue
+		}
+		sent.Allowed = append(sent.Allowed, base.Hostname()) // the pod of the host is our own
+		if sent.Environment == nil {
+			named := *sent.Scenario
+			named.Variants = []scenarios.Variant{t.planned.Variant}
+			sent.Environment = named.Environment(os.LookupEnv)
+		}
 	}
 	return &sent
 }
@@ -267,11 +295,11 @@ func (l *loadSpec) forProcess(t *serviceTrial) *loadSpec {
 // the others.
 func (t *serviceTrial) attack(ctx context.Context, o load.Options) error {
 	if t.generators == nil {
-		return t.m.trials.attack(ctx, o)
+		return t.trials.attack(ctx, o)
 	}
 	return t.generators.Attack(ctx, func(ctx context.Context, start time.Time) error {
 		o.Start = start
-		return t.m.trials.attack(ctx, o)
+		return t.trials.attack(ctx, o)
 	}, func(i int) generator.Events {
 		events := generator.Events{
 			Due: func(d load.Due) { t.due(i, d) },
@@ -280,7 +308,7 @@ func (t *serviceTrial) attack(ctx context.Context, o load.Options) error {
 				t.ended(i, e)
 			},
 		}
-		if t.m.trials.SaveVegeta != nil {
+		if t.trials.SaveVegeta != nil {
 			events.Keep = t.keep
 		}
 		return events
@@ -302,6 +330,9 @@ func (t *serviceTrial) due(generator int, d load.Due) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.recorder.Due(d)
+	if r := t.hostOf(d.Seq).recorder; r != nil {
+		r.Due(d)
+	}
 	if t.generators != nil {
 		t.generators.parts[generator].Due(d)
 	}
@@ -312,11 +343,16 @@ func (t *serviceTrial) ended(generator int, e load.Ended) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.recorder.Ended(e)
+	if r := t.hostOf(e.Report).recorder; r != nil {
+		r.Ended(e)
+	}
 	t.early.add(e.Intended, time.Duration(t.scenario.Service.Duration), e.Service())
 	if t.generators != nil {
 		t.generators.parts[generator].Ended(e)
 	}
-	t.mark(e.Report, e.Error == "")
+	if e.Error == "" {
+		t.mark(e.Report, reportDone)
+	}
 	if t.feed != nil {
 		t.feed.record(e)
 	}

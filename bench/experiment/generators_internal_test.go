@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// dealtTrial returns a trial of a scenario, whose service is at an address.
+// dealtTrial returns a trial of a scenario, whose service is at an address, or whose hosts are
+// at addresses that end with their numbers.
 func dealtTrial(t testing.TB, text string, allowed ...string) *serviceTrial {
 	t.Helper()
 	s, err := scenarios.Parse("test.yaml", []byte(text))
@@ -32,10 +34,12 @@ func dealtTrial(t testing.TB, text string, allowed ...string) *serviceTrial {
 		t.Fatal(err)
 	}
 	trials := NewTrials(environment.None{Targets: allowed}, "", "run")
-	trial := newServiceTrial(&measurement{trials: trials, planned: schedule[0]})
-	trial.base = "http://127.0.0.1:8080"
-	if s.IsHTTPService() {
-		trial.http = &httpService{requests: requests{scenario: trial.scenario, base: trial.base, items: requestItems(trial.scenario), values: trials.variables(trial.scenario, schedule[0].Variant)}}
+	trial := newServiceTrial(trials, schedule[0], &results.Trial{}, schedule[0].Level.Scenario.SUT.HostCount())
+	for i := range trial.hosts {
+		trial.addHost(&measurement{trials: trials, planned: schedule[0], part: part{host: i}}).base = fmt.Sprintf("http://127.0.0.1:%d", 8080+i)
+	}
+	if err := trial.prepareGenerators(); err != nil {
+		t.Fatal(err)
 	}
 	return trial
 }
@@ -92,7 +96,7 @@ func TestGeneratorsMakeTheSameRequests(t *testing.T) {
 		}
 		rapid.Check(t, func(t *rapid.T) {
 			n := rapid.Uint64Range(0, math.MaxInt64).Draw(t, "number")
-			want, err := trial.http.request(n)
+			want, err := trial.requests.request(n)
 			if got := o.Request(n); err != nil || !reflect.DeepEqual(got, want) {
 				t.Fatalf("request %d: %+v, want %+v, %v", n, got, want, err)
 			}
@@ -101,7 +105,7 @@ func TestGeneratorsMakeTheSameRequests(t *testing.T) {
 	if want := len(one.Arrivals.Times()); due != want || want < 100 || connections != 8 {
 		t.Errorf("%d requests of %d are due, and %d connections of 8 allowed", due, want, connections)
 	}
-	if r, _ := trial.http.request(0); r.Header.Get("X-Version") != "1.5" && r.Header.Get("X-Version") != "1.50" {
+	if r, _ := trial.requests.request(0); r.Header.Get("X-Version") != "1.5" && r.Header.Get("X-Version") != "1.50" {
 		t.Errorf("header %v", r.Header)
 	}
 }
@@ -118,7 +122,7 @@ variants: [{strategy: bounded, limit: 2}]
 levels: [{service.arrivals.rate: 10}]
 `)
 	o, err := sent(trial, 1)
-	if err != nil || o.URL != "http://127.0.0.1:8080/reports" || o.Request != nil {
+	if err != nil || !slices.Equal(o.URLs, []string{"http://127.0.0.1:8080/reports"}) || o.Request != nil {
 		t.Fatalf("%+v, %v", o, err)
 	}
 	for n := range uint64(100) {
@@ -128,17 +132,44 @@ levels: [{service.arrivals.rate: 10}]
 	}
 }
 
+// Request k goes to host k mod 4 from every generator, and is otherwise that of one host.
+func TestGeneratorsDialTheHostOfEachRequest(t *testing.T) {
+	t.Setenv("HOME", "/home/tester")
+	one := dealtTrial(t, dealtText)
+	trial := dealtTrial(t, strings.Replace(dealtText, "sut: {", "sut: {hosts: 4, ", 1))
+	for i := range 3 {
+		o, err := sent(trial, i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rapid.Check(t, func(t *rapid.T) {
+			n := rapid.Uint64Range(0, math.MaxInt64).Draw(t, "number")
+			want, err := one.requests.request(n)
+			want.URL = strings.Replace(want.URL, ":8080", fmt.Sprintf(":%d", 8080+n%4), 1)
+			if got := o.Request(n); err != nil || !reflect.DeepEqual(got, want) {
+				t.Fatalf("request %d: %+v, want %+v, %v", n, got, want, err)
+			}
+			for host := range 4 {
+				h := trial.hosts[host]
+				if first := h.firstFrom(n); first < n || first >= n+4 || trial.hostOf(first) != h {
+					t.Fatalf("the first request from %d on of host %d is %d", n, host, first)
+				}
+			}
+		})
+	}
+}
+
 // A generator refuses what the trial itself would refuse.
 func TestGeneratorsRefuse(t *testing.T) {
 	t.Setenv("HOME", "/home/tester")
 	elsewhere := dealtTrial(t, dealtText)
-	elsewhere.base = "http://192.0.2.1:8080"
+	elsewhere.hosts[0].base = "http://192.0.2.1:8080"
 	var refused *target.RefusedError
 	if _, err := sent(elsewhere, 1); !errors.As(err, &refused) {
 		t.Errorf("another host: %v", err)
 	}
 	allowed := dealtTrial(t, dealtText, "192.0.2.1")
-	allowed.base = elsewhere.base
+	allowed.hosts[0].base = elsewhere.hosts[0].base
 	if _, err := sent(allowed, 1); err != nil {
 		t.Errorf("an allowed host: %v", err)
 	}
@@ -159,7 +190,8 @@ func TestGeneratorsRefuse(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		`{"scenario": 1}`: "read the specification of a load", `{}`: "has no service", `{"more": 1}`: "unknown field",
-		`{"scenario": {"service": {"arrivals": {}, "duration": "1s"}}, "base": "http://[::1"}`: "missing ']'",
+		`{"scenario": {"service": {"arrivals": {}, "duration": "1s"}}, "bases": ["http://127.0.0.1:1", "http://[::1"]}`: "missing ']'",
+		`{"scenario": {"service": {"arrivals": {}, "duration": "1s"}}}`:                                                 "has no bases",
 	} {
 		if _, err := LoadOptions([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)

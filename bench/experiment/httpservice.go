@@ -26,15 +26,15 @@ import (
 	"floodgate/scenarios"
 )
 
-// httpService is the HTTP service of a trial, which sut.command starts: where it
-// listens, and what it and its requests are told.
+// httpService is the HTTP service of a host, which sut.command starts: where it
+// listens, and what it is told.
 type httpService struct {
-	requests
-	variant scenarios.Variant
-	addr    string
-	port    uint16 // of addr
-	pid     int    // of a service that runs already; zero means that it is started
-	nofile  int    // its limit of descriptors
+	scenario *scenarios.Scenario
+	values   variables
+	addr     string
+	port     uint16 // of addr
+	pid      int    // of a service that runs already; zero means that it is started
+	nofile   int    // its limit of descriptors
 	// elsewhere means that it runs on another machine, where its process cannot be seen.
 	elsewhere bool
 	pod       bool // it runs in a pod, to which addr leads
@@ -43,13 +43,11 @@ type httpService struct {
 	scraper   *scraper    // nil means that no metrics are scraped
 }
 
-// newHTTPService chooses an address for the service of a trial. Another host than loopback
+// newHTTPService chooses an address for the service of a host. Another machine than this one
 // must be allowed.
-func (r *Trials) newHTTPService(ctx context.Context, t ScheduledTrial) (*httpService, error) {
+func (r *Trials) newHTTPService(ctx context.Context, t ScheduledTrial, p part) (*httpService, error) {
 	s := t.Level.Scenario
-	h := &httpService{variant: t.Variant, addr: s.SUT.Addr, targets: target.Policy{Allowed: r.Environment.AllowedTargets()}}
-	h.scenario, h.items = s, requestItems(s)
-	h.nofile = s.SUT.NoFile
+	h := &httpService{scenario: s, nofile: s.SUT.NoFile, addr: cmp.Or(s.SUT.Addr, p.addr), targets: target.Policy{Allowed: r.Environment.AllowedTargets()}}
 	var err error
 	switch {
 	case r.Launcher != nil: // forward finds the way
@@ -100,7 +98,6 @@ const podPort = 8080
 
 // locate sets what follows from the address of the service.
 func (h *httpService) locate() (err error) {
-	h.base = h.url("")
 	h.scraper, err = h.newScraper()
 	return err
 }
@@ -395,53 +392,6 @@ func (h *httpService) checkPod(listening []netip.AddrPort) error {
 	return nil
 }
 
-// serveHTTP loads the service, sees whether it recovers, and has it end.
-func (t *serviceTrial) serveHTTP(ctx context.Context) (outcome string, err error) {
-	if err := t.http.try(); err != nil { // before the load, whose requests cannot fail so
-		return results.OutcomeFailed, err
-	}
-	t.base = t.http.base
-	stopGenerators, err := t.startGenerators(ctx)
-	if err != nil {
-		return startFailure(err), err
-	}
-	defer stopGenerators()
-	if err := t.prepareGenerators(); err != nil {
-		return results.OutcomeFailed, err
-	}
-	alive, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	defer context.AfterFunc(exitedContext(t.m.process.Exited()), func() { stop(sut.ErrExited) })()
-	observed := t.observeHTTP()
-	err = t.load(alive)
-	recovered := err == nil && t.recovered(alive)
-	observed()
-	if errors.Is(context.Cause(alive), sut.ErrExited) {
-		if forked := forkedAway(t.m.process.Exit(), t.http.port); forked != "" {
-			t.m.record.NotReady = true // no later trial can go better
-			return results.OutcomeCrashed, errors.New(forked)
-		}
-		return results.OutcomeCrashed, fmt.Errorf("the service ended with %s under load", t.m.process.Exit().Text)
-	}
-	if err != nil {
-		return notLoaded(err), err
-	}
-	if t.m.record.Service, err = t.result(recovered); err != nil {
-		return results.OutcomeFailed, err
-	}
-	t.m.warnUncounted()
-	if s := t.http.scraper; s != nil {
-		metrics, warnings := s.result()
-		t.m.record.Service.Series.Metrics = metrics
-		t.m.record.Warnings = append(t.m.record.Warnings, warnings...)
-	}
-	t.drainHTTP(ctx)
-	if t.m.trials.ignoreLag {
-		return "", nil
-	}
-	return checkGenerators(t.m.record.Service, time.Duration(t.scenario.Service.Duration))
-}
-
 // exitedContext returns a context that ends with a process.
 func exitedContext(exited <-chan struct{}) context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -452,35 +402,40 @@ func exitedContext(exited <-chan struct{}) context.Context {
 	return ctx
 }
 
-// drainHTTP has the service end by SIGTERM, and records how long that took and how
+// drainHTTP has an HTTP service end by SIGTERM, and records how long that took and how
 // it ended. One that ignores it is killed by the trial.
-func (t *serviceTrial) drainHTTP(ctx context.Context) {
-	if t.http.elsewhere {
+func (h *serviceHost) drainHTTP(ctx context.Context) {
+	if s := h.http.scraper; s != nil {
+		metrics, warnings := s.result()
+		h.series.Metrics = metrics
+		h.m.record.Warnings = append(h.m.record.Warnings, warnings...)
+	}
+	if h.http.elsewhere {
 		return
 	}
-	limit := time.Duration(t.scenario.SUT.Timeout)
+	limit := time.Duration(h.trial.scenario.SUT.Timeout)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if t.http.pid > 0 { // it goes on; the next window begins when it has calmed down
-		if n, err := t.m.sampler.WaitFor(t.m.record.Descriptors.Baseline, coolDown); err == nil && n > t.m.record.Descriptors.Baseline {
-			t.m.warn("%d descriptors more than before are open %v after the load", n-t.m.record.Descriptors.Baseline, coolDown)
+	if h.http.pid > 0 { // it goes on; the next window begins when it has calmed down
+		if n, err := h.m.sampler.WaitFor(h.m.record.Descriptors.Baseline, coolDown); err == nil && n > h.m.record.Descriptors.Baseline {
+			h.m.warn("%d descriptors more than before are open %v after the load", n-h.m.record.Descriptors.Baseline, coolDown)
 		}
 		return
 	}
 	began := time.Now()
-	switch err := t.m.process.Drain(ctx); {
+	switch err := h.m.process.Drain(ctx); {
 	case ctx.Err() != nil && err != nil:
-		t.m.warn("the service had not ended %v after SIGTERM (sut.timeout) and was killed", limit)
+		h.m.warn("the service had not ended %v after SIGTERM (sut.timeout) and was killed", limit)
 		return
 	case err != nil:
-		t.m.warn("%v", err)
+		h.m.warn("%v", err)
 		return
 	}
-	exit := t.m.process.Exit()
+	exit := h.m.process.Exit()
 	took := max(0, exit.Ended.Sub(began)) // it may have ended by itself
-	t.m.record.Service.Drain = &took
+	h.drained = &took
 	if exit.Code > 0 {
-		t.m.warn("the service ended with %s after SIGTERM", exit.Text)
+		h.m.warn("the service ended with %s after SIGTERM", exit.Text)
 	}
 }
 
@@ -492,39 +447,39 @@ const observeInterval = 100 * time.Millisecond
 
 // observeHTTP samples the service from outside until the function that it returns
 // is called.
-func (t *serviceTrial) observeHTTP() (stop func()) {
+func (h *serviceHost) observeHTTP() (stop func()) {
 	began := time.Now()
 	done, ended := make(chan struct{}), make(chan struct{})
 	full := int64(0)
-	t.series.Only() // those that can be seen from outside
+	h.series.Only() // those that can be seen from outside
 	endScraping, disconnect := func() {}, func() {}
-	if s := t.http.scraper; s != nil {
+	if s := h.http.scraper; s != nil {
 		endScraping, disconnect = s.start(began), s.transport.CloseIdleConnections
 	}
-	view := t.m.newEndpoints()
-	env := t.m.trials.Environment
+	view := h.m.newEndpoints()
+	env := h.m.trials.Environment
 	// Of a service that runs already, or without an environment, the servers are unknown.
-	servers := t.http.pid == 0 && len(env.UpstreamAddrs())+len(env.MongoAddrs()) > 0
+	servers := h.http.pid == 0 && len(env.UpstreamAddrs())+len(env.MongoAddrs()) > 0
 	sample := func() {
 		var seen Usage
-		if !t.http.elsewhere {
-			seen = t.observe()
-			seen.NoFile = t.http.nofile
+		if !h.http.elsewhere {
+			seen = h.observe()
+			seen.NoFile = h.http.nofile
 		}
 		if !servers {
 			seen.Kinds = nil
 		}
 		counted := view.sample()
-		t.mu.Lock()
-		c := t.recorder.Counts()
+		h.trial.mu.Lock()
+		c := h.counts()
 		k := sut.Tick{At: time.Since(began)}
 		k.Arrived, k.Done, k.Failed, k.ReportsInFlight = c.Due, c.OK, c.Ended-c.OK, c.Due-c.Ended
-		t.mu.Unlock()
+		h.trial.mu.Unlock()
 		values := map[results.Column]int64{
 			results.ColumnArrived: int64(k.Arrived), results.ColumnDone: int64(k.Done), results.ColumnFailed: int64(k.Failed),
 			results.ColumnReportsInFlight: int64(k.ReportsInFlight), results.ColumnPeakInFlight: int64(c.Peak),
 		}
-		if !t.http.elsewhere {
+		if !h.http.elsewhere {
 			if seen.Descriptors >= seen.NoFile {
 				full++
 			}
@@ -534,8 +489,8 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 		if counted != nil {
 			values[results.ColumnClients], values[results.ColumnOwnDescriptors] = counted.clients, counted.own
 		}
-		t.note(k, values)
-		t.publish(k, seen)
+		h.note(k, values)
+		h.publish(k, seen)
 	}
 	go func() {
 		defer close(ended)
@@ -555,10 +510,10 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 		endScraping()
 		close(done)
 		<-ended
-		t.m.record.Descriptors.Endpoints = view.close()
+		h.m.record.Descriptors.Endpoints = view.close()
 		disconnect() // after the last sample, in which it is one of the clients as before
-		if t.http.pid > 0 {
-			t.m.record.Descriptors.Limit = t.http.nofile
+		if h.http.pid > 0 {
+			h.m.record.Descriptors.Limit = h.http.nofile
 		}
 	}
 }

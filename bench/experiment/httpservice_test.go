@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,6 +43,8 @@ func httpService(addr, behavior string) int {
 	case "elsewhere":
 		addr = "127.0.0.1:0"
 	}
+	note("pid", strconv.Itoa(os.Getpid()))
+	note("limit "+addr, os.Getenv("LIMIT"))
 	var served atomic.Int64
 	var forgotten sync.Map
 	http.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
@@ -50,6 +53,10 @@ func httpService(addr, behavior string) int {
 	})
 	http.HandleFunc("POST /reports/{n}", func(w http.ResponseWriter, r *http.Request) {
 		n := served.Add(1)
+		note("request "+r.Host, r.PathValue("n"))
+		if behavior == "fourth" && r.PathValue("n") == "4" {
+			os.Exit(7)
+		}
 		body, _ := io.ReadAll(r.Body)
 		if string(body) != "week "+r.PathValue("n") || r.Header.Get("Authorization") != "Bearer "+os.Getenv("TEST_SERVICE_TOKEN") {
 			http.Error(w, "what?", http.StatusBadRequest)
@@ -91,6 +98,20 @@ func httpService(addr, behavior string) int {
 		select {}
 	}
 	return 0
+}
+
+// note appends a line to the file that the service may be told to write.
+func note(what, value string) {
+	path := os.Getenv("TEST_SERVICE_NOTES")
+	if path == "" {
+		return
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return // the test misses the line
+	}
+	_, _ = fmt.Fprintln(f, what, value)
+	_ = f.Close()
 }
 
 const httpServiceScenario = `version: 1

@@ -109,32 +109,52 @@ func (f *feed) live(at time.Duration, c load.Counts) Live {
 	return l
 }
 
-// observe returns the current state of the SUT from outside.
-func (t *serviceTrial) observe() Usage {
-	seen := Usage{NoFile: t.scenario.SUT.NoFile}
-	if n, err := t.m.sampler.Count(); err == nil {
+// observe returns the current state of the host from outside.
+func (h *serviceHost) observe() Usage {
+	seen := Usage{NoFile: h.trial.scenario.SUT.NoFile}
+	if n, err := h.m.sampler.Count(); err == nil {
 		seen.Descriptors = n
 	}
-	if kinds, err := t.m.sampler.Classify(); err == nil {
+	if kinds, err := h.m.sampler.Classify(); err == nil {
 		seen.Kinds = kindsOf(kinds)
 	}
-	if threads, rss, err := t.m.sampler.Resources(); err == nil {
+	if threads, rss, err := h.m.sampler.Resources(); err == nil {
 		seen.Threads, seen.RSS = threads, rss
 	}
 	return seen
 }
 
-// publish calls Live without the lock, which the load needs.
-func (t *serviceTrial) publish(k sut.Tick, seen Usage) {
+// publish notes the state of the host. The first host calls Live with that of all, without
+// the lock, which the load needs.
+func (h *serviceHost) publish(k sut.Tick, seen Usage) {
+	t := h.trial
 	if t.feed == nil {
 		return
 	}
 	t.mu.Lock()
+	h.last, h.seen = k, seen
+	if h.m.part.host > 0 {
+		t.mu.Unlock()
+		return
+	}
 	l := t.feed.live(k.At, t.recorder.Counts())
+	l.Tick, l.Usage = t.together()
 	t.mu.Unlock()
-	l.Trial, l.Began, l.Duration = t.m.planned, t.m.record.Started, time.Duration(t.scenario.Service.Duration)
-	l.Tick, l.Usage = k, seen
-	t.m.trials.Live(l)
+	l.Trial, l.Began, l.Duration = t.planned, t.record.Started, time.Duration(t.scenario.Service.Duration)
+	t.trials.Live(l)
+}
+
+// together returns the sum of the last ticks of all hosts, at the time of the first host's,
+// and the usage of the host with most descriptors. The caller holds the lock.
+func (t *serviceTrial) together() (k sut.Tick, seen Usage) {
+	k, seen = t.hosts[0].last, t.hosts[0].seen
+	for _, h := range t.hosts[1:] {
+		k = k.Plus(h.last)
+		if h.seen.Descriptors > seen.Descriptors {
+			seen = h.seen
+		}
+	}
+	return k, seen
 }
 
 // progress records the last completion of reports.
@@ -147,23 +167,12 @@ type progress struct {
 
 var errStalled = errors.New("no more reports were completed")
 
-// stalled returns the reason why the service counts as stalled, or "".
-func (t *serviceTrial) stalled() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.progress.stalled == nil {
-		return ""
-	}
-	return fmt.Sprintf("no %s in flight was completed for %v (service.stall), at %.1f s", t.scenario.Service.Unit(),
-		time.Duration(t.scenario.Service.Stall), t.progress.stalled.Seconds()) + t.progress.shortage
-}
-
 // shortage describes how the process lacked descriptors in a sample; empty means that it
 // had enough, or that this cannot be seen.
-func (t *serviceTrial) shortage(values map[results.Column]int64) string {
-	limit := int64(t.scenario.SUT.NoFile)
-	if t.http != nil {
-		limit = int64(t.http.nofile)
+func (h *serviceHost) shortage(values map[results.Column]int64) string {
+	limit := int64(h.trial.scenario.SUT.NoFile)
+	if h.http != nil {
+		limit = int64(h.http.nofile)
 	}
 	open := values[results.ColumnDescriptors]
 	switch {
@@ -175,35 +184,36 @@ func (t *serviceTrial) shortage(values map[results.Column]int64) string {
 	return ""
 }
 
-// requestStacks returns the stacks of the built-in SUT's goroutines if it has stalled,
-// or "".
+// requestStacks returns the stacks of the goroutines of the host of the built-in SUT that
+// has stalled, or "".
 func (t *serviceTrial) requestStacks(ctx context.Context) string {
-	if t.http != nil || t.stalled() == "" {
+	h, _ := t.stalled()
+	if h == nil || h.http != nil {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, stacksTimeout)
 	defer cancel()
-	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeStacks}); err != nil {
-		t.m.warn("could not record the goroutines of the stall: %v", err)
+	if err := h.m.process.Send(ctx, sut.Message{Type: sut.TypeStacks}); err != nil {
+		h.m.warn("could not record the goroutines of the stall: %v", err)
 		return ""
 	}
-	answer, err := t.m.process.Await(ctx, sut.TypeStacks)
+	answer, err := h.m.process.Await(ctx, sut.TypeStacks)
 	if err != nil {
-		t.m.warn("could not record the goroutines of the stall: %v", err)
+		h.m.warn("could not record the goroutines of the stall: %v", err)
 	}
 	return answer.Goroutines
 }
 
-// checkStall ends the load when no report has completed for too long by the tick and its
-// sample. The caller holds the lock.
-func (t *serviceTrial) checkStall(k sut.Tick, values map[results.Column]int64) {
-	completed := k.Done + k.Failed
-	if completed != t.progress.completed || k.ReportsInFlight == 0 {
-		t.progress.completed, t.progress.at = completed, k.At
+// checkStall ends the load when no report of the host has completed for too long by the tick
+// and its sample. The caller holds the trial's lock.
+func (h *serviceHost) checkStall(k sut.Tick, values map[results.Column]int64) {
+	completed, t := k.Done+k.Failed, h.trial
+	if completed != h.progress.completed || k.ReportsInFlight == 0 {
+		h.progress.completed, h.progress.at = completed, k.At
 		return
 	}
-	if t.progress.stalled == nil && k.At-t.progress.at >= time.Duration(t.scenario.Service.Stall) && t.stopLoad != nil {
-		t.progress.stalled, t.progress.shortage = &k.At, t.shortage(values)
+	if h.progress.stalled == nil && k.At-h.progress.at >= time.Duration(t.scenario.Service.Stall) && t.stopLoad != nil {
+		h.progress.stalled, h.progress.shortage = &k.At, h.shortage(values)
 		t.stopLoad(errStalled)
 	}
 }

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -68,20 +69,63 @@ func TestStallNamesDescriptors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &scenarios.Scenario{Service: &scenarios.Service{Stall: scenarios.Duration(time.Second)}}
 			s.SUT.NoFile = 64
-			trial := &serviceTrial{scenario: s, stopLoad: func(error) {}}
+			trial := &serviceTrial{scenario: s, stopLoad: func(error) {}, hosts: make([]*serviceHost, 1)}
+			host := trial.addHost(&measurement{})
 			if test.nofile > 0 {
-				trial.http = &httpService{nofile: test.nofile}
+				host.http = &httpService{nofile: test.nofile}
 			}
 			for at := range 3 {
 				k := sut.Tick{At: time.Duration(at) * time.Second}
 				k.ReportsInFlight, k.Done = 5, 1
-				trial.note(k, map[results.Column]int64{results.ColumnDescriptors: test.open, results.ColumnRefused: test.refused})
+				host.note(k, map[results.Column]int64{results.ColumnDescriptors: test.open, results.ColumnRefused: test.refused})
 			}
 			want := "no report in flight was completed for 1s (service.stall), at 1.0 s" + test.want
-			if got := trial.stalled(); got != want {
+			if stalled, got := trial.stalled(); stalled != host || got != want {
 				t.Errorf("%q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// One host of three that stalls ends the load, however many requests the others complete.
+func TestStallOfOneHost(t *testing.T) {
+	s := &scenarios.Scenario{Service: &scenarios.Service{Stall: scenarios.Duration(time.Second)}}
+	var ended error
+	trial := &serviceTrial{scenario: s, stopLoad: func(err error) { ended = err }, hosts: make([]*serviceHost, 3)}
+	for i := range trial.hosts {
+		trial.addHost(&measurement{part: part{host: i, hosts: 3}})
+	}
+	for at := range 4 {
+		for i, h := range trial.hosts {
+			k := sut.Tick{At: time.Duration(at) * 500 * time.Millisecond}
+			if k.ReportsInFlight, k.Done = 5, 1; i != 1 {
+				k.Done = at
+			}
+			h.note(k, map[results.Column]int64{results.ColumnDescriptors: 10})
+		}
+	}
+	host, why := trial.stalled()
+	if want := "no report in flight was completed for 1s (service.stall), at 1.0 s"; host != trial.hosts[1] || why != want || !errors.Is(ended, errStalled) {
+		t.Errorf("%q, %v; want %q", why, ended, want)
+	}
+}
+
+// What terminals show of several hosts is the sum of their work, and the usage of the one with
+// most descriptors.
+func TestHostsTogether(t *testing.T) {
+	trial := &serviceTrial{hosts: make([]*serviceHost, 2)}
+	for i := range trial.hosts {
+		h := trial.addHost(&measurement{part: part{host: i, hosts: 2}})
+		h.last.At, h.last.ReportsInFlight, h.last.Done, h.last.MongoOpen = time.Duration(i+1)*time.Second, 3+i, 10*(i+1), 1
+		h.last.Errors, h.last.Exhausted = map[string]int{"timeout": i + 1}, map[string]int{"mongo": 2}
+		h.seen.Descriptors, h.seen.NoFile = 20+i, 64
+	}
+	k, seen := trial.together()
+	if k.At != time.Second || k.ReportsInFlight != 7 || k.Done != 30 || k.MongoOpen != 2 || k.Errors["timeout"] != 3 || k.Exhausted["mongo"] != 4 || seen.Descriptors != 21 || seen.NoFile != 64 {
+		t.Errorf("%+v, %+v", k, seen)
+	}
+	if first := trial.hosts[0].last; first.Errors["timeout"] != 1 || first.Exhausted["mongo"] != 2 {
+		t.Errorf("the first host has become %+v", first)
 	}
 }
 

@@ -81,7 +81,7 @@ func connected(n int, o load.Options) (clients []*http.Client, err error) {
 	for range n {
 		c := &http.Client{Timeout: o.Timeout, Transport: &http.Transport{}}
 		clients = append(clients, c)
-		resp, err := c.Get(o.URL) // rejected, because reports need POST
+		resp, err := c.Get(o.URLs[0]) // rejected, because reports need POST
 		if err != nil {
 			return clients, err
 		}
@@ -109,7 +109,7 @@ func (w *waves) await(ctx context.Context, sent int) error {
 // send sends a report at once and returns its result.
 func send(client *http.Client, o load.Options, e load.Ended, began time.Time) load.Ended {
 	e.Begun = e.Intended
-	resp, err := client.Post(o.URL, "application/json", bytes.NewReader(o.Body(e.Report)))
+	resp, err := client.Post(o.URLs[0], "application/json", bytes.NewReader(o.Body(e.Report)))
 	if err == nil {
 		_, err = io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()

@@ -20,6 +20,8 @@ import (
 type part struct {
 	host, hosts int // the index, and the number of hosts
 	items       [][]string
+	service     *serviceTrial // of all hosts; nil means that the SUT processes its items once
+	addr        string        // for an HTTP service to listen on; empty means that it is chosen
 }
 
 // measurement runs one SUT process, a host of the trial, and measures it.
@@ -30,7 +32,7 @@ type measurement struct {
 	record  *results.Trial // of the trial, or of this host if there are several
 	process *sut.Process
 	pid     int           // of the process that is watched
-	service *serviceTrial // nil means that the SUT processes its items once
+	service *serviceHost  // nil means that the SUT processes its items once
 	sampler probe.Watcher // nil if the process cannot be seen
 	// baseline holds the descriptors before "go".
 	baseline probe.Baseline
@@ -50,18 +52,8 @@ type measurement struct {
 // run conducts the only SUT of a trial from its start to its end. It returns the outcome of a trial
 // that failed, with the error.
 func (m *measurement) run(ctx context.Context) (outcome string, err error) {
-	ready, work, end := m.ready, m.work, m.close
-	if t := m.service; t != nil {
-		work = t.run
-		if t.http != nil {
-			ready, work = m.readyHTTP, t.serveHTTP
-			if s := t.http.scraper; s != nil {
-				defer s.transport.CloseIdleConnections()
-			}
-			end = func(context.Context) (string, error) { return "", nil } // it has ended
-		}
-	}
-	if outcome, err := ready(ctx); err != nil {
+	defer m.disconnect()
+	if outcome, err := m.ready(ctx); err != nil {
 		return outcome, err
 	}
 	if outcome, err := m.probe(ctx); err != nil {
@@ -75,21 +67,44 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 	}
 	m.machine = machine.StartWatch()
 	defer m.stopProbe()
-	outcome, err = work(ctx)
+	if m.service == nil {
+		outcome, err = m.work(ctx)
+	} else {
+		failed := m.part.service.run(ctx)
+		outcome, err = failed.outcome, failed.err
+	}
 	if err != nil {
 		return outcome, err
 	}
 	m.record.Outcome = results.OutcomeOK
 	if m.service != nil {
-		if why := m.service.stalled(); why != "" {
+		if host, why := m.part.service.stalled(); host != nil {
 			m.record.Outcome, m.record.Reason = results.OutcomeStalled, why
 		}
 	}
-	return end(ctx)
+	return m.close(ctx)
+}
+
+// http returns the HTTP service of the host; nil means that it is another kind of SUT.
+func (m *measurement) http() *httpService {
+	if m.service == nil {
+		return nil
+	}
+	return m.service.http
+}
+
+// disconnect closes the connection that reads the metrics of an HTTP service.
+func (m *measurement) disconnect() {
+	if h := m.http(); h != nil && h.scraper != nil {
+		h.scraper.transport.CloseIdleConnections()
+	}
 }
 
 // ready sends the specification and waits until the SUT reports that it is ready.
 func (m *measurement) ready(ctx context.Context) (string, error) {
+	if m.http() != nil {
+		return m.readyHTTP(ctx)
+	}
 	limit := m.planned.Level.Scenario.SUT.MaxReady()
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -177,8 +192,11 @@ func makespan(reported, outside time.Duration) (d time.Duration, source, warning
 }
 
 // close tells the SUT to close its clients, checks that its descriptors return to the
-// baseline, and waits for its exit.
+// baseline, and waits for its exit. An HTTP service has ended before.
 func (m *measurement) close(ctx context.Context) (string, error) {
+	if m.http() != nil {
+		return "", nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
 	if err := m.process.Send(ctx, sut.Message{Type: sut.TypeClose}); err == nil {
@@ -223,7 +241,7 @@ func (m *measurement) unprobed(ctx context.Context, err error) (string, error) {
 	if !errors.Is(err, probe.ErrExited) || m.process.Wait(ctx) != nil {
 		return results.OutcomeFailed, err
 	}
-	if m.service == nil || m.service.http == nil {
+	if m.http() == nil {
 		return results.OutcomeCrashed, fmt.Errorf("the SUT was ready and then ended with %s", m.process.Exit().Text)
 	}
 	m.record.NotReady = true
@@ -239,8 +257,8 @@ func (m *measurement) probe(ctx context.Context) (string, error) {
 }
 
 func (m *measurement) startProbe(ctx context.Context) (err error) {
-	if t := m.service; t != nil && t.http != nil && t.http.elsewhere {
-		m.warn("descriptors, memory and CPU time are unknown, because the service runs on another machine, %s; floodgate watch shows them there", t.http.addr)
+	if h := m.http(); h != nil && h.elsewhere {
+		m.warn("descriptors, memory and CPU time are unknown, because the service runs on another machine, %s; floodgate watch shows them there", h.addr)
 		return nil
 	}
 	if err := m.startSampler(ctx); err != nil {

@@ -34,9 +34,9 @@ type cluster struct {
 	executable string
 	err        error          // of the next launch
 	lost       *sut.LostError // ends each SUT before it is ready
-	hosts      []sut.Host
 
-	mu           sync.Mutex // guards generators
+	mu           sync.Mutex // guards hosts and generators
+	hosts        []sut.Host
 	generators   []sut.Host
 	generatorErr error // of each launch
 }
@@ -45,7 +45,9 @@ type cluster struct {
 func (*cluster) Listen() string { return "127.0.0.1" }
 
 func (c *cluster) Launch(_ context.Context, h sut.Host, args []string) (sut.Launched, error) {
+	c.mu.Lock()
 	c.hosts = append(c.hosts, h)
+	c.mu.Unlock()
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -266,6 +268,30 @@ func TestLaunchedService(t *testing.T) {
 		}
 	}
 	if d := record.Documents; d.Expected != 310 || d.Found != 310 || d.Violations() != 0 { // one report more
+		t.Errorf("documents %+v", d)
+	}
+}
+
+// The hosts of a service are launched together, and generators dial each in its own network.
+func TestLaunchedServiceOnHosts(t *testing.T) {
+	r, c, _ := inCluster(t)
+	s := scenario(t, strings.NewReplacer("duration: 1s", "generators: 3, duration: 300ms", "sut: {", "sut: {hosts: 2, ").Replace(loadScenario("1ms", 1024, "{strategy: bounded, limit: 4}")))
+	r.IgnoreLag()
+	record, err := r.Run(t.Context(), plan(t, s)[0])
+	if err != nil || record.Outcome != results.OutcomeOK {
+		t.Fatalf("%v, %s: %s", err, record.Outcome, record.Reason)
+	}
+	checkDealt(t, record.Service, 30)
+	checkShares(t, record, 2)
+	if len(c.hosts) != 2 || c.hosts[0].Hosts != 2 || c.hosts[0].Index == c.hosts[1].Index || c.hosts[0].Trial != c.hosts[1].Trial {
+		t.Errorf("launched as %+v", c.hosts)
+	}
+	for _, h := range record.Hosts {
+		if h.Container == nil || h.Container.Node != "node1" {
+			t.Errorf("host %d ran in %+v", h.Index, h.Container)
+		}
+	}
+	if d := record.Documents; d.Expected != 320 || d.Found != 320 || d.Violations() != 0 { // one report more on each host
 		t.Errorf("documents %+v", d)
 	}
 }

@@ -132,7 +132,7 @@ func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint6
 	if s.Service != nil {
 		return ScheduledTrial{
 			Block: block, Variant: v, Level: level, Seed: seed,
-			Estimate: trialOverhead + time.Duration(s.Service.Duration) + serviceOverhead,
+			Estimate: trialOverhead + time.Duration(len(delays)-1)*hostOverhead + time.Duration(s.Service.Duration) + serviceOverhead,
 		}
 	}
 	perItem := itemOverhead + time.Duration(s.SUT.Serial.Fetch+s.SUT.Serial.Write)
@@ -370,9 +370,9 @@ func requestsOf(t ScheduledTrial) (requests int) {
 	if t.Level.Scenario.IsHTTPService() {
 		return 0
 	}
-	if s := t.Level.Scenario.Service; s != nil { // plus one report after the load
+	if s := t.Level.Scenario.Service; s != nil { // plus one report to each host after the load
 		reports := rateOf(s.Arrivals, time.Duration(s.Duration)).Arrivals(time.Duration(s.Duration))
-		return (int(math.Ceil(reports)) + 1) * s.ReportItems
+		return (int(math.Ceil(reports)) + t.Level.Scenario.SUT.HostCount()) * s.ReportItems
 	}
 	for _, share := range sharesOf(t.Level.Scenario, t.Shard) {
 		for _, batch := range itemBatches(share, t.Level.Scenario.Items.Batches) {

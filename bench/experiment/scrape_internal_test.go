@@ -19,9 +19,9 @@ import (
 func scraperOf(t *testing.T, handler http.HandlerFunc, series ...string) *scraper {
 	t.Helper()
 	server := httptest.NewServer(handler)
-	h := &httpService{addr: strings.TrimPrefix(server.URL, "http://"), requests: requests{scenario: &scenarios.Scenario{
+	h := &httpService{addr: strings.TrimPrefix(server.URL, "http://"), scenario: &scenarios.Scenario{
 		SUT: scenarios.SUT{Metrics: &scenarios.Scrape{Path: "/metrics", Series: series}}, Service: &scenarios.Service{},
-	}}}
+	}}
 	s, err := h.newScraper()
 	if err != nil {
 		t.Fatal(err)

@@ -1,124 +1,177 @@
 package experiment
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"floodgate/bench/load"
-	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
 
-// serviceTrial conducts a trial in which the SUT serves reports.
+// serviceTrial conducts a trial in which the SUT serves reports, on one host or several:
+//
+//	serve | the load begins … its last request has ended | recover | drain
+//
+// At each bar all hosts wait for the last one. Request k of the load goes to host k mod the
+// number of hosts.
 type serviceTrial struct {
-	m        *measurement
+	trials   *Trials
+	planned  ScheduledTrial // with the limits of all hosts together
+	record   *results.Trial
 	scenario *scenarios.Scenario
-	base     string       // the URL of the service without a path
-	inside   string       // that for load generators in its own network; empty means base
-	http     *httpService // nil means the built-in service
+	hosts    []*serviceHost
+	requests *requests // nil means the built-in service
 	// generators are the load generators; nil means one.
 	generators *generators
 
 	mu       sync.Mutex
 	recorder *load.Recorder
 	early    early
-	done     []bool // by report: whether it completed
-	sent     uint64 // number of reports sent, including those after the load
-	series   results.Sampling
-	progress progress
+	reports  []reportState           // by number
+	sent     uint64                  // the number after the highest that was sent, including those after the load
 	stopLoad context.CancelCauseFunc // ends the load; nil before it
 	feed     *feed                   // nil without Trials.Live
 	attacks  []*vegeta.Result        // to be saved
-	stacks   string                  // those of the SUT when it stalled
+	stacks   string                  // those of the first host that stalled
 }
 
-func newServiceTrial(m *measurement) *serviceTrial {
-	t := &serviceTrial{m: m, scenario: m.planned.Level.Scenario, recorder: load.NewRecorder()}
-	if m.trials.Live != nil {
+// reportState is what became of a report.
+type reportState byte
+
+const (
+	reportUnsent reportState = iota
+	reportSent
+	reportDone
+)
+
+// newServiceTrial returns the trial of a service on a number of hosts, each of which calls
+// addHost.
+func newServiceTrial(r *Trials, planned ScheduledTrial, record *results.Trial, hosts int) *serviceTrial {
+	t := &serviceTrial{
+		trials: r, planned: planned, record: record, scenario: planned.Level.Scenario,
+		hosts: make([]*serviceHost, hosts), recorder: load.NewRecorder(),
+	}
+	if s := t.scenario; s.IsHTTPService() {
+		t.requests = &requests{scenario: s, values: r.variables(s, planned.Variant), items: requestItems(s)}
+		if kinds := s.RequestKinds(); kinds.Names != nil {
+			t.recorder.SplitBy(kinds.Names, kinds.Of)
+		}
+	}
+	if r.Live != nil {
 		t.feed = newFeed()
 	}
 	return t
 }
 
-// run sends "go", loads the service, tests whether it recovers, and drains it.
-func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
+// addHost returns the host of a measurement.
+func (t *serviceTrial) addHost(m *measurement) *serviceHost {
+	h := &serviceHost{trial: t, m: m}
+	if len(t.hosts) > 1 {
+		h.recorder = load.NewRecorder()
+	}
+	t.hosts[m.part.host] = h
+	return h
+}
+
+// hostOf returns the host that gets the request of a number.
+func (t *serviceTrial) hostOf(n uint64) *serviceHost { return t.hosts[n%uint64(len(t.hosts))] }
+
+// run has all hosts serve, loads them, sees whether they recover, and drains them.
+func (t *serviceTrial) run(ctx context.Context) failedHost {
+	if t.requests != nil {
+		if err := t.requests.try(); err != nil { // before the load, whose requests cannot fail so
+			return failedHost{-1, results.OutcomeFailed, err}
+		}
+	}
 	stop, err := t.startGenerators(ctx)
 	if err != nil {
-		return startFailure(err), err
+		return failedHost{-1, startFailure(err), err}
 	}
 	defer stop()
-	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeGo}); err != nil {
-		return t.m.failure(ctx, err)
-	}
-	bounded, cancel := context.WithTimeout(ctx, t.scenario.SUT.MaxReady())
-	defer cancel()
-	serving, err := t.m.process.Await(bounded, sut.TypeServing)
-	if err != nil {
-		return t.m.failure(ctx, fmt.Errorf("wait until the SUT serves: %w", err))
-	}
-	if err := t.reach(serving.Addr); err != nil {
-		return results.OutcomeFailed, err
+	if failed := t.each(ctx, (*serviceHost).serve); failed.err != nil {
+		return failed
 	}
 	if err := t.prepareGenerators(); err != nil {
-		return results.OutcomeFailed, err
+		return failedHost{-1, results.OutcomeFailed, err}
 	}
-	if err := t.load(ctx); err != nil {
-		return notLoaded(err), err
+	if failed := t.loadAndRecover(ctx); failed.err != nil {
+		return failed
 	}
-	recovered := t.recovered(ctx)
-	bounded, cancel = context.WithTimeout(ctx, time.Duration(t.scenario.SUT.Timeout))
-	defer cancel()
-	if err := t.m.process.Send(bounded, sut.Message{Type: sut.TypeDrain}); err != nil {
-		return t.m.failure(ctx, err)
+	if failed := t.each(ctx, (*serviceHost).drain); failed.err != nil {
+		return failed
 	}
-	done, err := t.m.process.Await(bounded, sut.TypeDone)
-	switch {
-	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
-		return results.OutcomeTimeout, fmt.Errorf("the SUT had not drained after %v (sut.timeout) and was killed", time.Duration(t.scenario.SUT.Timeout))
-	case err != nil:
-		return t.m.failure(ctx, err)
+	if t.record.Service, err = t.result(); err != nil {
+		return failedHost{-1, results.OutcomeFailed, err}
 	}
-	if done.Report != nil {
-		t.m.report = *done.Report
+	if t.trials.ignoreLag {
+		return failedHost{host: -1}
 	}
-	t.m.record.Service, err = t.result(recovered)
-	if err != nil {
-		return results.OutcomeFailed, err
-	}
-	t.m.record.Service.Goroutines = t.stacks
-	if t.m.trials.ignoreLag {
-		return "", nil
-	}
-	return checkGenerators(t.m.record.Service, time.Duration(t.scenario.Service.Duration))
+	outcome, err := checkGenerators(t.record.Service, time.Duration(t.scenario.Service.Duration))
+	return failedHost{-1, outcome, err}
 }
 
-// reach finds the way to the built-in service, which listens on an address where it runs.
-func (t *serviceTrial) reach(addr string) error {
-	listens, err := netip.ParseAddrPort(addr)
-	if err != nil {
-		return fmt.Errorf("the SUT serves on an address that is none: %w", err)
+// each runs a phase of all hosts at once. The first error ends it for the others.
+func (t *serviceTrial) each(ctx context.Context, phase func(*serviceHost, context.Context) (string, error)) failedHost {
+	all := make([]*measurement, len(t.hosts))
+	for i, h := range t.hosts {
+		all[i] = h.m
 	}
-	inside, here, elsewhere, err := t.m.process.Forward(listens.Port())
-	if err != nil {
-		return err
-	}
-	t.base = "http://" + addr
-	if elsewhere {
-		t.base, t.inside = "http://"+here.String(), "http://"+inside.String()
-	}
-	return nil
+	return each(ctx, all, func(m *measurement, ctx context.Context) (string, error) { return phase(m.service, ctx) })
 }
 
-// load sends the reports and waits until all have ended or the service has stalled.
+// endedHostError is the cause of the end of a load: a host has ended.
+type endedHostError struct{ host int }
+
+func (e *endedHostError) Error() string { return fmt.Sprintf("host %d has ended", e.host+1) }
+
+// loadAndRecover sends the load and then requests until each host has completed one. The
+// first host that ends meanwhile ends both.
+func (t *serviceTrial) loadAndRecover(ctx context.Context) failedHost {
+	alive, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	for i, h := range t.hosts {
+		defer context.AfterFunc(exitedContext(h.m.process.Exited()), func() { stop(&endedHostError{i}) })()
+	}
+	observed := t.observe()
+	err := t.load(alive)
+	if err == nil {
+		t.recover(alive)
+	}
+	observed()
+	if ended := new(endedHostError); errors.As(context.Cause(alive), &ended) {
+		outcome, err := t.hosts[ended.host].ended(ctx)
+		return failedHost{ended.host, outcome, err}
+	}
+	if err != nil {
+		return failedHost{-1, notLoaded(err), err}
+	}
+	return failedHost{host: -1}
+}
+
+// observe samples the hosts that are seen from outside alone, until the function that it
+// returns is called.
+func (t *serviceTrial) observe() (stop func()) {
+	if t.requests == nil {
+		return func() {}
+	}
+	var stops []func()
+	for _, h := range t.hosts {
+		stops = append(stops, h.observeHTTP())
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
+// load sends the reports and waits until all have ended or a host has stalled.
 func (t *serviceTrial) load(ctx context.Context) error {
 	loaded, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -133,16 +186,16 @@ func (t *serviceTrial) load(ctx context.Context) error {
 	o.Body = t.body
 	o.Due = func(d load.Due) { t.due(0, d) }
 	o.Ended = func(e load.Ended) { t.ended(0, e) }
-	if t.m.trials.SaveVegeta != nil {
+	if t.trials.SaveVegeta != nil {
 		o.Keep = t.keep
 	}
-	if t.http != nil {
+	if t.requests != nil {
 		o.Request = func(n uint64) load.Request {
 			t.count(n)
-			r, _ := t.http.request(n) // each kind was made before
+			r, _ := t.requests.request(n) // each kind was made before
 			return r
 		}
-		o.Dial, o.TLS = t.http.targets.DialContext, t.http.tls
+		o.Dial, o.TLS = t.hosts[0].http.targets.DialContext, t.hosts[0].http.tls
 	}
 	err := t.attack(loaded, o)
 	if !completed() {
@@ -196,100 +249,33 @@ func (t *serviceTrial) count(n uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.sent = max(t.sent, n+1)
+	t.mark(n, reportSent)
 }
 
-// mark records whether a report completed. The caller holds the lock.
-func (t *serviceTrial) mark(report uint64, done bool) {
-	for uint64(len(t.done)) <= report {
-		t.done = append(t.done, false)
+// mark records what became of a report. The caller holds the lock.
+func (t *serviceTrial) mark(report uint64, is reportState) {
+	for uint64(len(t.reports)) <= report {
+		t.reports = append(t.reports, reportUnsent)
 	}
-	t.done[report] = done
+	t.reports[report] = max(t.reports[report], is)
 }
 
-// recovered reports whether a report completes in time after the load.
-func (t *serviceTrial) recovered(ctx context.Context) bool {
-	t.mu.Lock()
-	n := t.sent
-	t.mu.Unlock()
-	deadline := time.Now().Add(time.Duration(t.scenario.Service.Recovery))
-	ctx, cancel := context.WithDeadline(ctx, deadline)
+// recover sends reports until one completes on each host, in time after the load.
+func (t *serviceTrial) recover(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(t.scenario.Service.Recovery))
 	defer cancel()
-	for ; ; n++ {
-		ok := t.post(ctx, n)
-		t.mu.Lock()
-		t.mark(n, ok)
-		t.mu.Unlock()
-		if ok || ctx.Err() != nil {
-			return ok
-		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-			return false
-		}
-	}
-}
-
-// post sends the report of number n and reports whether it was done.
-func (t *serviceTrial) post(ctx context.Context, n uint64) bool {
-	r := load.Request{Method: http.MethodPost, URL: t.base + reportsPath}
-	transport, done := &http.Transport{DisableKeepAlives: true}, t.scenario.Service.Done
-	if t.http == nil {
-		r.Body = t.body(n)
-		done = func(status int) bool { return status == http.StatusOK }
-	} else {
-		r, _ = t.http.request(n)
-		transport.TLSClientConfig, transport.DialContext = t.http.tls, t.http.targets.DialContext
-	}
-	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
-	if err != nil {
-		return false
-	}
-	for name, values := range r.Header {
-		req.Header[name] = values
-	}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		return false
-	}
-	resp.Body.Close()
-	return done(resp.StatusCode)
-}
-
-// tick adds the SUT's tick and its state from outside to the time series.
-func (t *serviceTrial) tick(k sut.Tick) {
-	values := map[results.Column]int64{
-		results.ColumnArrived: int64(k.Arrived), results.ColumnShed: int64(k.Shed), results.ColumnDone: int64(k.Done), results.ColumnFailed: int64(k.Failed),
-		results.ColumnReportsInFlight: int64(k.ReportsInFlight), results.ColumnItemsOutstanding: int64(k.Outstanding),
-		results.ColumnItemsFetching: int64(k.Fetching), results.ColumnItemsWriting: int64(k.Writing),
-		results.ColumnSlotsInUse: int64(k.SlotsInUse), results.ColumnSlotLimit: int64(k.SlotLimit), results.ColumnGoroutines: int64(k.Goroutines),
-		results.ColumnUpstreamConnecting: int64(k.UpstreamConnecting), results.ColumnUpstreamOpen: int64(k.UpstreamOpen),
-		results.ColumnMongoConnecting: int64(k.MongoConnecting), results.ColumnMongoOpen: int64(k.MongoOpen),
-		results.ColumnMongoInUse: int64(k.MongoInUse), results.ColumnMongoIdle: int64(k.MongoIdle), results.ColumnAccepted: int64(k.Accepted),
-	}
-	for name, n := range k.Errors {
-		values[results.ColumnErrors] += int64(n)
-		values[results.ErrorColumn(name)] += int64(n)
-	}
-	for side, n := range k.Exhausted {
-		values[results.ColumnRefused] += int64(n)
-		values[results.RefusedAt(side)] = int64(n)
-	}
-	seen := t.observe()
-	seen.columns(values)
-	t.note(k, values)
-	t.publish(k, seen)
-}
-
-// note adds a sample to the time series, and checks for a stall.
-func (t *serviceTrial) note(k sut.Tick, values map[results.Column]int64) {
 	t.mu.Lock()
-	t.series.Add(k.At, values)
-	t.checkStall(k, values)
+	next := t.sent
 	t.mu.Unlock()
+	var group sync.WaitGroup
+	for _, h := range t.hosts {
+		group.Go(func() { h.recovered = h.recovers(ctx, next) })
+	}
+	group.Wait()
 }
 
-func (t *serviceTrial) result(recovered bool) (*results.Service, error) {
+// result returns the record of the whole service, with the time series of the first host.
+func (t *serviceTrial) result() (*results.Service, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r, err := t.recorder.Summary()
@@ -299,11 +285,38 @@ func (t *serviceTrial) result(recovered bool) (*results.Service, error) {
 	if r.Generators, err = t.generators.result(); err != nil {
 		return nil, err
 	}
-	if w := t.m.record.Warmup; w != nil {
+	if w := t.hosts[0].m.record.Warmup; w != nil {
 		w.Early = t.early.means()
 	}
-	r.Stalled, r.Recovered, r.Series = t.progress.stalled, recovered, t.series.Series
+	r.Recovered, r.Goroutines, r.Series = true, t.stacks, t.hosts[0].series.Series
+	for i, h := range t.hosts {
+		r.Recovered = r.Recovered && h.recovered
+		if s := h.progress.stalled; s != nil && (r.Stalled == nil || *s < *r.Stalled) {
+			r.Stalled = s
+		}
+		if d := h.drained; d == nil || i == 0 {
+			r.Drain = d
+		} else if r.Drain != nil {
+			r.Drain = new(max(*r.Drain, *d))
+		}
+	}
 	return r, nil
+}
+
+// stalled returns the host that stalled first with the reason, or none.
+func (t *serviceTrial) stalled() (host *serviceHost, why string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, h := range t.hosts {
+		if s := h.progress.stalled; s != nil && (host == nil || *s < *host.progress.stalled) {
+			host = h
+		}
+	}
+	if host == nil {
+		return nil, ""
+	}
+	return host, fmt.Sprintf("no %s in flight was completed for %v (service.stall), at %.1f s", t.scenario.Service.Unit(),
+		time.Duration(t.scenario.Service.Stall), host.progress.stalled.Seconds()) + host.progress.shortage
 }
 
 // items returns the items of all reports that were sent, and the keys of those whose
@@ -311,10 +324,13 @@ func (t *serviceTrial) result(recovered bool) (*results.Service, error) {
 func (t *serviceTrial) items() (all [][]string, failed []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for n := range t.sent {
-		args := t.scenario.ReportArgs(n)
+	for n, is := range t.reports {
+		if is == reportUnsent {
+			continue
+		}
+		args := t.scenario.ReportArgs(uint64(n))
 		all = append(all, args...)
-		if n < uint64(len(t.done)) && t.done[n] {
+		if is == reportDone {
 			continue
 		}
 		for _, a := range args {

@@ -250,19 +250,22 @@ type attempt struct {
 // measure runs the SUT and fills in the record. It returns nil if the SUT could not be started.
 func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.Trial) *attempt {
 	items := sharesOf(t.Level.Scenario, t.Shard)
-	if len(items) > 1 {
-		return r.measureFleet(ctx, t, record, items)
+	var service *serviceTrial
+	if t.Level.Scenario.Service != nil {
+		service = newServiceTrial(r, t, record, len(items))
 	}
-	p := part{hosts: 1, items: items[0]}
+	if len(items) > 1 {
+		return r.measureFleet(ctx, t, record, items, service)
+	}
+	p := part{hosts: 1, items: items[0], service: service}
 	if t.Shard.Of > 0 {
 		p.host, p.hosts = t.Shard.Host(), t.Shard.Of
 	}
-	m, err := r.start(ctx, t, p, record)
-	if err != nil {
+	m := &measurement{trials: r, planned: t, part: p, record: record}
+	if err := m.start(ctx); err != nil {
 		fail(record, startFailure(err), err)
 		return nil
 	}
-	record.Container = m.process.Container()
 	outcome, err := m.run(ctx)
 	m.process.Kill()
 	outcome, err = m.lost(outcome, err)
@@ -270,7 +273,7 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 		fail(record, outcome, err)
 	}
 	m.finish()
-	return &attempt{record: record, service: m.service, failed: m.report.Failed, unsupported: m.unsupported}
+	return &attempt{record: record, service: service, failed: m.report.Failed, unsupported: m.unsupported}
 }
 
 // startFailure returns the outcome of a trial whose SUT could not be started.
@@ -290,8 +293,9 @@ func (m *measurement) lost(outcome string, err error) (string, error) {
 	return outcome, err
 }
 
-// start starts the SUT of a host, whose figures go into the record.
-func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *results.Trial) (*measurement, error) {
+// start starts the SUT of the host.
+func (m *measurement) start(ctx context.Context) error {
+	r, t, p := m.trials, m.planned, m.part
 	s := t.Level.Scenario
 	options := sut.Options{Executable: r.Executable, NoFile: s.SUT.NoFile}
 	values := r.variables(s, t.Variant)
@@ -300,7 +304,7 @@ func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *re
 	}
 	if !s.IsHTTPService() {
 		if err := values.fill(&options, s.SUT); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	var contained *sut.ContainerOptions
@@ -310,28 +314,24 @@ func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *re
 		launch = func(args []string) (sut.Launched, error) { return r.Launcher.Launch(ctx, host, args) }
 	} else if s.SUT.Contained() {
 		if r.Container == nil {
-			return nil, errors.New("sut.container: no container engine was found")
+			return errors.New("sut.container: no container engine was found")
 		}
 		c := *r.Container
 		c.Limits = scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory}
 		contained = &c
 	}
-	m := &measurement{trials: r, planned: t, part: p, record: record}
 	var err error
-	if s.Service != nil {
-		m.service = newServiceTrial(m)
+	if p.service != nil {
+		m.service = p.service.addHost(m)
 		options.Tick = m.service.tick
 	}
 	if s.IsHTTPService() {
-		if m.service.http, err = r.newHTTPService(ctx, t); err == nil {
+		if m.service.http, err = r.newHTTPService(ctx, t, p); err == nil {
 			m.service.http.contain(contained)
 			options, err = m.service.http.options(r.Executable)
 		}
-		if kinds := s.RequestKinds(); kinds.Names != nil {
-			m.service.recorder.SplitBy(kinds.Names, kinds.Of)
-		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	options.Container, options.Launch, options.Cores = contained, launch, r.Cores
@@ -339,24 +339,26 @@ func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *re
 		options.Dir = r.Dir
 	}
 	start := func() (*sut.Process, error) { return sut.Start(options) }
-	switch {
-	case m.service == nil || m.service.http == nil:
-	case m.service.http.elsewhere:
+	switch h := m.http(); {
+	case h == nil:
+	case h.elsewhere:
 		start = func() (*sut.Process, error) { return sut.Elsewhere(), nil }
-	case m.service.http.pid > 0:
-		start = func() (*sut.Process, error) { return sut.Attach(m.service.http.pid) }
+	case h.pid > 0:
+		start = func() (*sut.Process, error) { return sut.Attach(h.pid) }
 	}
-	if m.process, err = start(); err != nil {
-		return nil, err
+	process, err := start()
+	if err != nil {
+		return err
 	}
-	if m.service != nil && m.service.http != nil {
-		if err := m.service.http.forward(m); err != nil {
+	m.process = process
+	if h := m.http(); h != nil {
+		if err := h.forward(m); err != nil {
 			m.process.Kill()
-			return nil, err
+			return err
 		}
 	}
-	m.pid = m.process.PID()
-	return m, nil
+	m.pid, m.record.Container = m.process.PID(), m.process.Container()
+	return nil
 }
 
 // loadTime returns the longest time from the start of a service's load until it has ended

@@ -27,8 +27,8 @@ func (m *measurement) warmUp(ctx context.Context) (outcome string, err error) {
 	defer cancel()
 	began := time.Now()
 	m.record.Warmup = &results.Warmup{}
-	if t := m.service; t != nil && t.http != nil {
-		m.record.Warmup.Requests, err = t.warmUp(bounded)
+	if h := m.service; h != nil && h.http != nil {
+		m.record.Warmup.Requests, err = h.warmUp(bounded)
 	} else if err = m.process.Send(bounded, sut.Message{Type: sut.TypeWarmup}); err == nil {
 		_, err = m.process.Await(bounded, sut.TypeWarm)
 	}
@@ -56,21 +56,21 @@ const firstWarmup = 1_000_000_000
 
 // warmUp sends requests to an HTTP service, one after another, and returns their number.
 // Their statuses do not matter.
-func (t *serviceTrial) warmUp(ctx context.Context) (requests int, err error) {
-	if err := t.http.try(); err != nil {
+func (h *serviceHost) warmUp(ctx context.Context) (requests int, err error) {
+	if err := h.trial.requests.try(); err != nil {
 		return 0, err
 	}
-	t.base = t.http.base
-	w := t.scenario.SUT.Warmup
+	w, n := h.trial.scenario.SUT.Warmup, h.firstFrom(firstWarmup)
 	for began := time.Now(); ctx.Err() == nil; requests++ {
 		if w.Items > 0 && requests == w.Items || w.For > 0 && time.Since(began) >= time.Duration(w.For) {
 			return requests, nil
 		}
 		select {
-		case <-t.m.process.Exited():
+		case <-h.m.process.Exited():
 			return requests, sut.ErrExited
 		default:
-			t.post(ctx, firstWarmup+uint64(requests))
+			h.post(ctx, n)
+			n += uint64(len(h.trial.hosts))
 		}
 	}
 	return requests, ctx.Err()

@@ -38,6 +38,9 @@ import (
 type Options struct {
 	// URL receives POST requests with their number as the parameter "report".
 	URL string
+	// URLs take turns in place of URL: request k goes to that of index k mod their number.
+	// Nil means that URL applies.
+	URLs []string
 	// Body returns the body of request n, counted from 0; nil means none. Several
 	// goroutines call it at once.
 	Body func(n uint64) []byte
@@ -130,10 +133,10 @@ const defaultGrace = 5 * time.Second
 // The error is that of ctx; errors of requests are data.
 func Attack(ctx context.Context, o Options) error {
 	if err := Validate(o.Arrivals.Rate); err != nil {
-		return fmt.Errorf("attack %s: %w", o.URL, err)
+		return fmt.Errorf("attack %s: %w", o.url(0), err)
 	}
 	if err := o.Arrivals.Share.validate(); err != nil {
-		return fmt.Errorf("attack %s: %w", o.URL, err)
+		return fmt.Errorf("attack %s: %w", o.url(0), err)
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
@@ -200,13 +203,21 @@ func targeter(o Options) vegeta.Targeter {
 			t.Method, t.URL, t.Body, t.Header = r.Method, numbered(r.URL, number), r.Body, r.Header
 			return nil
 		}
-		t.Method, t.URL = http.MethodPost, o.URL+"?report="+strconv.FormatUint(number, 10)
+		t.Method, t.URL = http.MethodPost, o.url(number)+"?report="+strconv.FormatUint(number, 10)
 		t.Header = http.Header{"Content-Type": {"application/json"}}
 		if o.Body != nil {
 			t.Body = o.Body(number)
 		}
 		return nil
 	}
+}
+
+// url returns the URL of the request of a number.
+func (o Options) url(number uint64) string {
+	if len(o.URLs) == 0 {
+		return o.URL
+	}
+	return o.URLs[number%uint64(len(o.URLs))]
 }
 
 // numbered adds a number to a URL as its fragment, which is not sent: vegeta's results have

@@ -138,8 +138,6 @@ func (b *LimitBounds) onHosts(s *scenarios.Scenario, hosts int) error {
 		return nil
 	case hosts < 0:
 		return fmt.Errorf("--hosts must be at least 1 (got %d)", hosts)
-	case s.Service != nil && hosts > 1:
-		return fmt.Errorf("scenario %s: --hosts must be 1 for a service (got %d)", s.Name, hosts)
 	}
 	changed, err := b.level.With("sut.hosts", hosts)
 	if err != nil {
@@ -179,6 +177,9 @@ func ordered(values []int) ([]int, error) {
 func (b *LimitBounds) ofService(s *scenarios.Scenario, v LimitValues, most int) error {
 	if s.SUT.Runs() {
 		return fmt.Errorf("scenario %s: a process that runs already (sut.pid, sut.port) cannot be started with other values; use a scenario with sut.command", s.Name)
+	}
+	if hosts := b.Hosts(); hosts > 1 {
+		return fmt.Errorf("scenario %s: a limit search of a service needs 1 host (got %d), because it counts what one process completes over time; leave out sut.hosts and --hosts, or use floodgate plan rate --limits", s.Name, hosts)
 	}
 	variants, err := RateVariants(s)
 	if err != nil {

@@ -397,9 +397,11 @@ func TestLimitBoundsOfAnHTTPService(t *testing.T) {
 		"6 requests in a load of 100ms are too few to judge; use at least 20":      {values: search.LimitValues{Window: 100 * time.Millisecond}},
 		"a process that runs already":                                              {change: [2]string{`sut: {command: [./own, "{{addr}}", "{{limit}}"], nofile: 64}`, "sut: {port: 8080}"}},
 		"--max-limit must be at least 2 (got 1)":                                   {values: search.LimitValues{Most: 1}},
+		"a limit search of a service needs 1 host (got 3)":                         {values: search.LimitValues{Hosts: 3}},
+		"a limit search of a service needs 1 host (got 2)":                         {change: [2]string{"sut: {", "sut: {hosts: 2, "}},
 	} {
 		text := strings.Replace(ownService, test.change[0], test.change[1], 1)
-		if test.change[0] != "" {
+		if strings.Contains(text, "port: 8080") {
 			text = strings.Replace(text, "variants: [{name: one, vars: {limit: 1}}]\n", "", 1)
 		}
 		if _, err := search.NewLimitBounds(parse(t, text), test.values); err == nil || !strings.Contains(err.Error(), why) {

@@ -15,12 +15,26 @@ import (
 
 // FreeAddr returns a loopback address whose port was free a moment ago.
 func FreeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	all, err := FreeAddrs(1)
 	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
+		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	return all[0], nil
+}
+
+// FreeAddrs returns that many different loopback addresses, whose ports were free a moment
+// ago.
+func FreeAddrs(n int) ([]string, error) {
+	var all []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		defer l.Close() // all at once, so that no port is chosen twice
+		all = append(all, l.Addr().String())
+	}
+	return all, nil
 }
 
 // logWatch keeps the end of an output, and looks for a text in its lines.

@@ -49,6 +49,31 @@ type Tick struct {
 	Exhausted map[string]int `json:"exhausted,omitempty"`
 }
 
+// Plus returns the counts of two hosts together, at the time of k.
+func (k Tick) Plus(o Tick) Tick {
+	k.Ledger = k.Ledger.Plus(o.Ledger)
+	for _, sum := range []struct {
+		to *int
+		n  int
+	}{
+		{&k.Goroutines, o.Goroutines},
+		{&k.UpstreamConnecting, o.UpstreamConnecting}, {&k.UpstreamOpen, o.UpstreamOpen},
+		{&k.MongoConnecting, o.MongoConnecting}, {&k.MongoOpen, o.MongoOpen}, {&k.MongoInUse, o.MongoInUse}, {&k.MongoIdle, o.MongoIdle},
+		{&k.Accepted, o.Accepted},
+	} {
+		*sum.to += sum.n
+	}
+	exhausted := maps.Clone(k.Exhausted)
+	for side, n := range o.Exhausted {
+		if exhausted == nil {
+			exhausted = map[string]int{}
+		}
+		exhausted[side] += n
+	}
+	k.Exhausted = exhausted
+	return k
+}
+
 // reportServer serves reports with a core.
 type reportServer struct {
 	core     *core

@@ -132,7 +132,7 @@ func documentsOpen(t *results.Trial, kind string) string {
 }
 
 // shedBy returns the number of reports that a service rejected, at the end of its
-// series.
+// series, on all its hosts.
 func shedBy(t *results.Trial) (int, string) {
 	if t.Service == nil {
 		return 0, "not measured"
@@ -141,7 +141,17 @@ func shedBy(t *results.Trial) (int, string) {
 	if !known {
 		return 0, "not measured"
 	}
-	return int(shed), ""
+	if len(t.Hosts) == 0 {
+		return int(shed), ""
+	}
+	n := 0 // the series is that of one host
+	for _, h := range t.Hosts {
+		if h.Service == nil {
+			return 0, "not measured"
+		}
+		n += h.Service.Shed
+	}
+	return n, ""
 }
 
 // doneShare is the share of successful reports among those that were due.

@@ -231,6 +231,13 @@ func TestThresholdOfService(t *testing.T) {
 		"none": {part(func(t *results.Trial) { t.Service.Due, t.Service.OK = 0, 0 }), map[string]verdict.Word{
 			"shared-10.done >= 50%": verdict.Undecided,
 		}},
+		"hosts": {func(t *results.Trial) bool { // the series is that of one
+			t.Hosts = []results.Host{{Service: &results.HostService{Shed: 3}}, {Index: 1, Service: &results.HostService{Shed: 2}}}
+			return served(t)
+		}, map[string]verdict.Word{
+			"shared-10.shed <= 5": verdict.Met,
+			"shared-10.shed <= 4": verdict.Violated,
+		}},
 		"broken": {part(func(t *results.Trial) { t.Service = nil; t.Outcome = results.OutcomeCrashed }), map[string]verdict.Word{
 			"shared-10.done >= 99%": verdict.Violated, // even if the two were done
 			"shared-10.done >= 50%": verdict.Undecided,

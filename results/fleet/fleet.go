@@ -246,6 +246,9 @@ func (s *Sum) Makespan() (d time.Duration, source string) {
 	return s.last - s.first, "sut"
 }
 
+// Worst returns the index of the host with the highest peak of descriptors.
+func (s *Sum) Worst() int { return s.worst.Index }
+
 // Skew returns the latest start of a host with items minus the earliest, and the largest
 // uncertainty of the hosts.
 func (s *Sum) Skew() (skew, uncertainty time.Duration) { return s.start - s.first, s.uncertainty }

@@ -29,8 +29,8 @@ func Terminal(w io.Writer, run *results.Run, v *claims.Outcome, o text.Options) 
 		p.services()
 	} else {
 		p.tables()
-		p.hosts()
 	}
+	p.hosts()
 	p.claims()
 	p.thresholds()
 	p.noise()
@@ -77,7 +77,7 @@ func (p *printer) tables() {
 
 // hosts writes a table of the hosts of all levels that have several.
 func (p *printer) hosts() {
-	g, of := p.HostsGrid()
+	g, of, remark := p.HostsGrid()
 	if len(of) == 0 {
 		return
 	}
@@ -92,7 +92,7 @@ func (p *printer) hosts() {
 		}
 		p.Line(g.Line(g.Rows[i], widths))
 	}
-	p.Wrapped("  ", content.HostsRemark, verdict.Faint)
+	p.Wrapped("  ", remark, verdict.Faint)
 	p.NotShown(dropped)
 }
 

@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"fmt"
 	"time"
 
 	"floodgate/results"
@@ -30,16 +31,117 @@ type HostsRow struct {
 	Worst     int  `json:"worst_host"`
 	// FleetRSS is the highest resident memory of all hosts at one time, in bytes.
 	FleetRSS *int64 `json:"fleet_peak_rss_bytes,omitempty"`
+	// Service holds the hosts of a service, by index; nil means that items were processed
+	// once, or that no trial was measured. ResponseP99 is that of the requests to all hosts.
+	Service     []ServiceHost  `json:"service,omitempty"`
+	ResponseP99 *time.Duration `json:"response_p99_ns,omitempty"`
+}
+
+// ServiceHost summarizes one of several hosts of a service over the measured trials of a
+// row, as ServiceRow does all of them together.
+type ServiceHost struct {
+	Due    int            `json:"due"`
+	Done   int            `json:"done"`
+	Errors map[string]int `json:"errors,omitempty"`
+	// InFlight is the highest number of its requests that were in flight at once.
+	InFlight    int            `json:"peak_in_flight"`
+	ResponseP50 *time.Duration `json:"response_p50_ns,omitempty"`
+	ResponseP99 *time.Duration `json:"response_p99_ns,omitempty"`
+	ServiceP99  *time.Duration `json:"service_p99_ns,omitempty"`
+	// Stalled counts the trials in which it stopped completing requests, and Recovered those
+	// in which it completed one after the load.
+	Stalled   int `json:"stalled,omitempty"`
+	Recovered int `json:"recovered"`
+	// Peak is the peak of its descriptors; nil means unknown.
+	Peak *int `json:"peak_descriptors,omitempty"`
+}
+
+// ErrorCount returns the number of failed requests of all types.
+func (h ServiceHost) ErrorCount() (n int) {
+	for _, c := range h.Errors {
+		n += c
+	}
+	return n
+}
+
+// SlowestService returns the index of the host whose requests took longest by their 99th
+// percentile, of equal ones the first; false means that no host has ended requests.
+func (r *HostsRow) SlowestService() (host int, ok bool) {
+	for i, h := range r.Service {
+		if h.ResponseP99 != nil && (!ok || *h.ResponseP99 > *r.Service[host].ResponseP99) {
+			host, ok = i, true
+		}
+	}
+	return host, ok
+}
+
+// serviceHosts sums up the hosts of a service. The zero value is empty.
+type serviceHosts struct {
+	all       []ServiceHost
+	responses []Merger
+	services  []Merger
+	together  Merger
+}
+
+// add adds the hosts of a trial, which was measured.
+func (s *serviceHosts) add(t *results.Trial) error {
+	if t.Service == nil {
+		return nil
+	}
+	if err := s.together.Add(t.Service.Response); err != nil {
+		return err
+	}
+	for i, h := range t.Hosts {
+		if h.Service == nil {
+			continue
+		}
+		for i >= len(s.all) {
+			s.all, s.responses, s.services = append(s.all, ServiceHost{}), append(s.responses, Merger{}), append(s.services, Merger{})
+		}
+		to := &s.all[i]
+		to.Due, to.Done, to.InFlight = to.Due+h.Service.Due, to.Done+h.Service.OK, max(to.InFlight, h.Service.Peak)
+		for name, n := range h.Service.Errors {
+			to.Errors = increased(to.Errors, name, n)
+		}
+		if h.Service.Stalled != nil {
+			to.Stalled++
+		}
+		if h.Service.Recovered {
+			to.Recovered++
+		}
+		if peak, ok := h.Descriptors.Highest(); ok && (to.Peak == nil || peak > *to.Peak) {
+			to.Peak = &peak
+		}
+		if err := s.responses[i].Add(h.Service.Response); err != nil {
+			return err
+		}
+		if err := s.services[i].Add(h.Service.ServiceTime); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rows returns the hosts by index.
+func (s *serviceHosts) rows() []ServiceHost {
+	for i := range s.all {
+		h := &s.all[i]
+		h.ResponseP50, h.ResponseP99, h.ServiceP99 = s.responses[i].quantile(50), s.responses[i].quantile(99), s.services[i].quantile(99)
+	}
+	return s.all
 }
 
 // hosts summarizes the hosts of a variant at a level; nil means that there is one.
-func (x *Index) hosts(variant string, l scenarios.Level) *HostsRow {
+func (x *Index) hosts(variant string, l scenarios.Level) (*HostsRow, error) {
 	row := &HostsRow{Variant: variant, Level: l.Name, Hosts: l.Scenario.SUT.HostCount()}
 	if shard := x.Run.Header.Shard; shard != nil {
 		row.Hosts = len(shard.Numbers)
 	}
 	if row.Hosts == 1 {
-		return nil
+		return nil, nil
+	}
+	if l.Scenario.Service != nil {
+		return row, x.serviceHosts(row)
 	}
 	var makespans, slowest, fastest []float64
 	for _, t := range x.Trials(variant, l.Name) {
@@ -58,7 +160,23 @@ func (x *Index) hosts(variant string, l scenarios.Level) *HostsRow {
 		}
 	}
 	row.Makespan, row.Slowest, row.Fastest = median[time.Duration](makespans), median[time.Duration](slowest), median[time.Duration](fastest)
-	return row
+	return row, nil
+}
+
+// serviceHosts completes the row of a service.
+func (x *Index) serviceHosts(row *HostsRow) error {
+	var sum serviceHosts
+	for _, t := range x.Trials(row.Variant, row.Level) {
+		row.peaks(t)
+		if !(ServiceTrial{Trial: t}).Measured() {
+			continue
+		}
+		if err := sum.add(t); err != nil {
+			return fmt.Errorf("trial %d: hosts: %w", t.Index, err)
+		}
+	}
+	row.Service, row.ResponseP99 = sum.rows(), sum.together.quantile(99)
+	return nil
 }
 
 // peaks raises the peaks to those of a trial.

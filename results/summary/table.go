@@ -102,7 +102,11 @@ func (x *Index) Table() (*Table, error) {
 				return nil, fmt.Errorf("sum up %s at %s: %w", v.Name, l.Name, err)
 			}
 			table.Rows = append(table.Rows, row)
-			if hosts := x.hosts(v.Name, l); hosts != nil {
+			hosts, err := x.hosts(v.Name, l)
+			if err != nil {
+				return nil, fmt.Errorf("sum up %s at %s: %w", v.Name, l.Name, err)
+			}
+			if hosts != nil {
 				table.Hosts = append(table.Hosts, *hosts)
 			}
 		}

@@ -254,6 +254,23 @@ type Ledger struct {
 	Errors map[string]int `json:"errors,omitempty"`
 }
 
+// Plus returns the sum of two ledgers, which stay as they are.
+func (l Ledger) Plus(o Ledger) Ledger {
+	l.Arrived, l.Shed, l.Done, l.Failed = l.Arrived+o.Arrived, l.Shed+o.Shed, l.Done+o.Done, l.Failed+o.Failed
+	l.ReportsInFlight += o.ReportsInFlight
+	l.Outstanding, l.Fetching, l.Writing = l.Outstanding+o.Outstanding, l.Fetching+o.Fetching, l.Writing+o.Writing
+	l.SlotsInUse, l.SlotLimit = l.SlotsInUse+o.SlotsInUse, l.SlotLimit+o.SlotLimit
+	sum := maps.Clone(l.Errors)
+	for kind, n := range o.Errors {
+		if sum == nil {
+			sum = map[string]int{}
+		}
+		sum[kind] += n
+	}
+	l.Errors = sum
+	return l
+}
+
 // Ledger returns a snapshot.
 func (s *Service) Ledger() Ledger {
 	l := s.ledger.read()

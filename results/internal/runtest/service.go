@@ -27,12 +27,56 @@ func Service(claims []scenarios.Claim, change func(t *results.Trial) bool) *resu
 // HTTPService returns a run of an HTTP service of the user's own under load, of which
 // the second variant leaks descriptors. A nil change changes nothing.
 func HTTPService(claims []scenarios.Claim, change func(t *results.Trial) bool) *results.Run {
+	return httpService(1, claims, change)
+}
+
+// ServiceFleet returns the run of HTTPService on three hosts, of which the last one is slow
+// and has most descriptors, and all failed requests.
+func ServiceFleet() *results.Run {
+	return httpService(3, nil, func(t *results.Trial) bool {
+		dealOut(t, 3)
+		return true
+	})
+}
+
+// dealOut divides the trial of a service among its hosts.
+func dealOut(t *results.Trial, hosts int) {
+	s := t.Service
+	s.SeriesHost = hosts - 1
+	t.Fleet = &results.Fleet{PeakRSS: int64(hosts) * 31 << 20}
+	together := hdrhistogram.New(1000, int64(time.Hour), 3)
+	for i := range hosts {
+		part := &results.HostService{Ended: scenarios.Share(s.Ended, i, hosts), Peak: 3 + i, Recovered: s.Recovered}
+		part.Due, part.OK = part.Ended, part.Ended
+		if i == hosts-1 {
+			part.OK, part.Errors = part.Ended-(s.Ended-s.OK), s.Errors
+		}
+		h := hdrhistogram.New(1000, int64(time.Hour), 3)
+		for n := range part.Ended {
+			_ = h.RecordValue(int64(i+1) * int64(n+1) * 1e6)
+		}
+		together.Merge(h)
+		part.Response, _ = results.NewHistogram(h)
+		part.Accepted, part.ServiceTime = part.Response, part.Response
+		host := results.Host{Index: i, Limit: t.Descriptors.Limit, Descriptors: t.Descriptors, Resources: t.Resources, Service: part}
+		host.Descriptors.Peak += i - hosts + 1
+		t.Fleet.PeakDescriptors += host.Descriptors.Peak - 1
+		t.Hosts = append(t.Hosts, host)
+	}
+	s.Response, _ = results.NewHistogram(together)
+	s.Accepted, s.ServiceTime = s.Response, s.Response
+}
+
+func httpService(hosts int, claims []scenarios.Claim, change func(t *results.Trial) bool) *results.Run {
 	sc := scenario(Options{
 		Blocks: 6, Levels: []scenarios.LevelSet{{"service.arrivals.rate": 8}}, Claims: claims,
 		Variants: []scenarios.Variant{{Name: "limit-10", Vars: scenarios.Values{"limit": 10}}, {Name: "leaky", Vars: scenarios.Values{"limit": 20}}},
 	})
 	sc.Name, sc.Title, sc.Items = "reportd", "Reports of an HTTP service", scenarios.Items{}
 	sc.SUT = scenarios.SUT{NoFile: 256, Command: []string{"./reportd", "-addr", "{{addr}}", "-limit", "{{limit}}"}}
+	if hosts > 1 {
+		sc.SUT.Hosts = hosts
+	}
 	sc.Service = &scenarios.Service{
 		Duration: scenarios.Duration(10 * time.Second), Arrivals: scenarios.Arrivals{Pattern: "constant", Rate: 8},
 		Requests: []scenarios.Request{{Method: "POST", Path: "/reports", Body: "{}", Weight: 3}, {Method: "GET", Path: "/reports/{{n}}"}},

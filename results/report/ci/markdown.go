@@ -40,6 +40,7 @@ func Markdown(j Judged, limit int) []byte {
 	} else {
 		m.tables(p)
 	}
+	m.hosts(p)
 	words := head + m.out.String()
 	if m.rows > 0 {
 		words += leftOut(m.rows, max(limit, MaxComment), command(j.Run), j.Run.Path)
@@ -210,6 +211,20 @@ func (m *rowWriter) requests(p *content.Run, level string) {
 			first = false
 		}
 		m.cells(append([]string{clip(r.Variant, maxName)}, g.Rows[i][1:]...)...)
+	}
+}
+
+// hosts writes the hosts of each level that has several.
+func (m *rowWriter) hosts(p *content.Run) {
+	g, of, remark := p.HostsGrid()
+	for i, r := range of {
+		if i == 0 || r.Level != of[i-1].Level {
+			m.table("\n### Hosts, "+escaped(clip(cmp.Or(p.Outcome.Labels[r.Level], r.Level), maxName))+"\n\n", g.Columns)
+		}
+		m.cells(append([]string{clip(r.Variant, maxName)}, g.Rows[i][1:]...)...)
+	}
+	if len(of) > 0 {
+		m.list([]string{item(remark)})
 	}
 }
 

@@ -213,10 +213,10 @@ func (pg *page) tables(p *content.Run) {
 
 // hosts adds one table per level with the hosts of its trials, if they have several.
 func (pg *page) hosts(p *content.Run) {
-	g, of := p.HostsGrid()
+	g, of, remark := p.HostsGrid()
 	for i, r := range of[:min(len(of), maxRows)] {
 		if i == 0 || of[i-1].Level != r.Level {
-			t := levelTable{Title: "Hosts, " + cmp.Or(p.Outcome.Labels[r.Level], r.Level), Remarks: []string{content.HostsRemark}}
+			t := levelTable{Title: "Hosts, " + cmp.Or(p.Outcome.Labels[r.Level], r.Level), Remarks: []string{remark}}
 			for _, c := range g.Columns {
 				t.Head = append(t.Head, cell{c.Title, c.Right})
 			}

@@ -21,14 +21,19 @@ import (
 func (p *pictures) timeSeries() (section, error) {
 	s := section{ID: "time-series", Title: "Descriptors and tasks over time",
 		Detail: "One trial per variant: the median by time of those that ran out of descriptors, or else the first. The tables have the others."}
+	several := false
 	for _, l := range p.index.Levels {
 		for _, v := range p.index.Scenario.Variants {
 			if t := shownTrial(p.index.ServiceTrials(v.Name, l)); t != nil {
 				p.descriptors(&s.Figures, t, l)
 				p.tasks(&s.Figures, t, l)
 				p.metrics(&s.Figures, t, l)
+				several = several || len(t.Hosts) > 1
 			}
 		}
+	}
+	if several {
+		s.Detail += " Of several hosts, a chart shows the one with most descriptors, with its part of the load."
 	}
 	if len(s.Figures) == 0 {
 		s.Detail, s.None = "", "No trial has a time series."
