@@ -193,6 +193,9 @@ func printServiceDryRun(w io.Writer, s *scenarios.Scenario, levels []scenarios.L
 		if n := v.GeneratorCount(); n > 1 {
 			load += fmt.Sprintf(" from %d load generators", n)
 		}
+		if n := level.Scenario.SUT.HostCount(); n > 1 {
+			load += fmt.Sprintf(" to %d hosts", n)
+		}
 		fmt.Fprintf(w, "%s: %s for %v (nofile %d)\n", name, load, time.Duration(v.Duration), level.Scenario.SUT.NoFile)
 		if at := runningAt(s, level); len(at) < len(s.Variants) {
 			fmt.Fprintf(w, "  %s alone\n", strings.Join(at, ", "))

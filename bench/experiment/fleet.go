@@ -284,8 +284,7 @@ func (h *hosts) warmup() *results.Warmup {
 // served completes the record of a service: a stall of a host, and the time series of the
 // host with most descriptors.
 func (h *hosts) served(sum *fleet.Sum) {
-	h.record.Service.SeriesHost = sum.Worst()
-	h.record.Service.Series = h.service.hosts[sum.Worst()].series.Series
+	h.record.Service.SeriesHost, h.record.Service.Series = sum.Worst(), h.service.hosts[sum.Worst()].timeSeries()
 	if host, why := h.service.stalled(); host != nil {
 		fail(h.record, results.OutcomeStalled, errors.New(host.m.name()+": "+why))
 	}

@@ -141,7 +141,7 @@ func (t *serviceTrial) loadAndRecover(ctx context.Context) failedHost {
 	observed := t.observe()
 	err := t.load(alive)
 	if err == nil {
-		t.recover(alive)
+		t.awaitRecovery(alive)
 	}
 	observed()
 	if ended := new(endedHostError); errors.As(context.Cause(alive), &ended) {
@@ -260,8 +260,8 @@ func (t *serviceTrial) mark(report uint64, is reportState) {
 	t.reports[report] = max(t.reports[report], is)
 }
 
-// recover sends reports until one completes on each host, in time after the load.
-func (t *serviceTrial) recover(ctx context.Context) {
+// awaitRecovery sends reports until one completes on each host, in time after the load.
+func (t *serviceTrial) awaitRecovery(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(t.scenario.Service.Recovery))
 	defer cancel()
 	t.mu.Lock()

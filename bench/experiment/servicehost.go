@@ -221,6 +221,13 @@ func (h *serviceHost) result() (*results.HostService, error) {
 	}, nil
 }
 
+// timeSeries returns its time series so far.
+func (h *serviceHost) timeSeries() results.Series {
+	h.trial.mu.Lock()
+	defer h.trial.mu.Unlock()
+	return h.series.Series
+}
+
 // counts returns those of its requests. The caller holds the trial's lock.
 func (h *serviceHost) counts() load.Counts {
 	if h.recorder == nil {

@@ -36,7 +36,7 @@ func (p *Run) serviceHostsGrid() (g *text.Grid, of []summary.HostsRow) {
 		{Title: "hosts", Right: true},
 		{Title: p.units() + " a host", Right: true, Drop: 2},
 		{Title: "failed", Right: true},
-		{Title: "most on", Right: true, Drop: 4},
+		{Title: "failed on worst", Right: true, Drop: 4},
 		{Title: "p99", Right: true},
 		{Title: "slowest host", Right: true},
 		{Title: "memory of all", Right: true, Drop: 3},
