@@ -133,7 +133,7 @@ func TestModulePath(t *testing.T) {
 	if out := in(t, r.Top, nil, ".ci/module-path", renamed); !strings.Contains(out, "already") {
 		t.Error(out)
 	}
-	for _, module := range []string{".", "bench/kubernetes"} {
+	for _, module := range []string{".", "bench/kubernetes", "bench/push"} {
 		packages := strings.Fields(in(t, filepath.Join(r.Top, module), nil, "go", "list", "-deps", "-test", "./..."))
 		if i := slices.IndexFunc(packages, func(p string) bool { return p == revision.Module || strings.HasPrefix(p, revision.Module+"/") }); i >= 0 {
 			t.Errorf("%s imports %s", module, packages[i])
@@ -176,7 +176,7 @@ func TestModulePath(t *testing.T) {
 	if os.Getenv(build) != "1" {
 		return // the rest compiles all packages anew: make test-module-path
 	}
-	for _, module := range []string{".", "bench/kubernetes"} {
+	for _, module := range []string{".", "bench/kubernetes", "bench/push"} {
 		dir := filepath.Join(r.Top, module)
 		in(t, dir, nil, "go", "build", "./...")
 		in(t, dir, nil, "go", "vet", "./...")
