@@ -73,7 +73,7 @@ func FuzzRender(f *testing.F) {
 			if err := yaml.Unmarshal(text, &parsed); err != nil {
 				t.Fatalf("%q: %v\n%s", scenario, err, text)
 			}
-			got := ""
+			var got string
 			if forge.Name == "gitlab" {
 				got = parsed.Include[0].Inputs.Scenario
 			} else {

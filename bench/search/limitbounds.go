@@ -98,7 +98,7 @@ func NewLimitBounds(s *scenarios.Scenario, v LimitValues) (LimitBounds, error) {
 	if b.Only, err = ordered(v.Only); err != nil {
 		return b, err
 	}
-	if err := b.onHosts(s, v.Hosts); err != nil {
+	if err := b.onHosts(v.Hosts); err != nil {
 		return b, err
 	}
 	most := v.Most
@@ -132,7 +132,7 @@ func NewLimitBounds(s *scenarios.Scenario, v LimitValues) (LimitBounds, error) {
 }
 
 // onHosts sets the number of hosts of every trial.
-func (b *LimitBounds) onHosts(s *scenarios.Scenario, hosts int) error {
+func (b *LimitBounds) onHosts(hosts int) error {
 	switch {
 	case hosts == 0:
 		return nil
