@@ -76,14 +76,14 @@ func (p Property) Value(s Setting) string { return p.value(s) }
 // Setting is what the properties of a run are read from. A field that is empty was not
 // recorded.
 type Setting struct {
-	Fingerprint Fingerprint
-	Environment Environment
+	Fingerprint Fingerprint `json:"fingerprint"`
+	Environment Environment `json:"environment"`
 	// SUT identifies the program under test if it is not Floodgate's own.
-	SUT *SUT
+	SUT *SUT `json:"sut,omitempty"`
 	// Place is where the program under test ran: process or container.
-	Place string
+	Place string `json:"place,omitempty"`
 	// Limits are those of the containers: "none" or "database 1 CPU and 1.0 GiB".
-	Limits string
+	Limits string `json:"limits,omitempty"`
 }
 
 // Setting returns the setting of a run. It looks at all trials, as one whose SUT could

@@ -2,6 +2,7 @@ package results
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -97,3 +98,32 @@ func skipLine(r *bufio.Reader) (whole bool, err error) {
 		}
 	}
 }
+
+// Digest returns the SHA-256 digest of the record of the run in a folder, which is that
+// of its footer, or "" if the run is not complete. It reads only the end of the file, so
+// that it is fast and does not notice damage before the footer, as [Open] does.
+func Digest(dir string) (string, error) {
+	f, err := os.Open(filepath.Join(dir, FileName))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return "", err
+	}
+	tail := make([]byte, min(size, maxFooter))
+	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil {
+		return "", err
+	}
+	line, whole := bytes.CutSuffix(tail, []byte("\n"))
+	line = line[bytes.LastIndexByte(line, '\n')+1:]
+	var end footer
+	if !whole || !bytes.HasPrefix(line, []byte(footerPrefix)) || strict(line, &end) != nil || !end.Complete {
+		return "", nil
+	}
+	return end.SHA256, nil
+}
+
+// maxFooter bounds the length of a footer, in bytes.
+const maxFooter = 512

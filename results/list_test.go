@@ -60,3 +60,37 @@ func TestList(t *testing.T) {
 		t.Errorf("complete: %+v", r)
 	}
 }
+
+// Digest returns what the footer has, of complete runs alone.
+func TestDigest(t *testing.T) {
+	root, run := t.TempDir(), runtest.Unclaimed()
+	record, err := runtest.Store(root, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(record)
+	src, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(src), "\n")
+	footer := lines[len(lines)-2]
+	digest, err := results.Digest(dir)
+	if err != nil || len(digest) != 64 || !strings.Contains(footer, digest) {
+		t.Errorf("%q, %v; the footer is %s", digest, err, footer)
+	}
+	for what, content := range map[string]string{
+		"empty": "", "without a footer": strings.TrimSuffix(string(src), footer), "cut off": string(src[:len(src)-1]),
+		"with more": string(src) + "{}\n", "with a line of zeros": string(src) + string(make([]byte, 600)) + "\n", "one line": footer[:20] + "\n",
+	} {
+		if err := os.WriteFile(record, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := results.Digest(dir); got != "" || err != nil {
+			t.Errorf("%s: %q, %v", what, got, err)
+		}
+	}
+	if _, err := results.Digest(root); !os.IsNotExist(err) {
+		t.Error(err)
+	}
+}

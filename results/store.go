@@ -124,7 +124,7 @@ func Resume(root, id, scenarioHash string) (*Store, *Run, error) {
 }
 
 func resume(root, id, scenarioHash string) (_ *Store, _ *Run, err error) {
-	if err := checkID(id); err != nil {
+	if err := CheckID(id); err != nil {
 		return nil, nil, err
 	}
 	path := filepath.Join(root, id, FileName)
@@ -277,9 +277,9 @@ func NewID(now time.Time) string {
 	return now.UTC().Format("20060102-150405.000") + "-" + hex.EncodeToString(suffix[:])
 }
 
-// checkID returns an error for an ID that is not a plain file name on every
+// CheckID returns an error for an ID that is not a plain file name on every
 // system, which excludes paths out of the root.
-func checkID(id string) error {
+func CheckID(id string) error {
 	if ok, _ := regexp.MatchString(`^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$`, id); !ok {
 		return fmt.Errorf("run ID %q must be at most 128 letters, digits, '.', '_' and '-', beginning with a letter or digit", id)
 	}

@@ -9,7 +9,7 @@ func (h *Header) validate() error {
 	if h.Schema != Schema {
 		return fmt.Errorf("schema %d is not supported (this version reads schema %d)", h.Schema, Schema)
 	}
-	if err := checkID(h.ID); err != nil {
+	if err := CheckID(h.ID); err != nil {
 		return err
 	}
 	if h.Planned < 1 {

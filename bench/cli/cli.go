@@ -197,7 +197,7 @@ Exit codes:
 	root.SetUsageTemplate(usageTemplate)
 	root.SetFlagErrorFunc(command.UnknownFlag)
 	root.AddCommand(newRun(stdout, stderr, k), newScenario(stdout, stderr), newReport(stdout, stderr), newCompare(stdout), newMerge(stdout),
-		newUpstream(stdout, stderr), newMongo(stderr), newDoctor(stdout, stderr, k), plan.New(stdout, stderr, k), gate.New(stdout, stderr), newHistory(stdout), newWatch(stdout, stderr), newInit(stdout), newAttack(stdout), newVersion(stdout), newProtocolTopic())
+		newUpstream(stdout, stderr), newMongo(stderr), newDoctor(stdout, stderr, k), plan.New(stdout, stderr, k), gate.New(stdout, stderr), newHistory(stdout, stderr), newWatch(stdout, stderr), newInit(stdout), newAttack(stdout), newVersion(stdout), newProtocolTopic())
 	if k != nil {
 		root.AddCommand(k.Commands(stdout, stderr)...)
 	} else {

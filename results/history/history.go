@@ -19,23 +19,10 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/stats"
-	"floodgate/results/summary"
 )
 
-// The metrics of series.
-const (
-	Makespan  = "makespan"  // median, in nanoseconds
-	Reduction = "reduction" // of the makespan, a share
-	ItemP99   = "item p99"  // in nanoseconds
-	Peak      = "peak descriptors"
-	Errors    = "errors" // of all trials
-)
-
-// Metrics returns all metrics in the order of a report.
-func Metrics() []string { return []string{Makespan, Reduction, ItemP99, Peak, Errors} }
-
-// Limit is the number of runs of a group that are searched, the newest ones. The
-// time of a search grows with its square.
+// Limit is the number of runs of a group that are searched for changes, the newest ones.
+// The time of a search grows with its square.
 const Limit = 100
 
 // History holds the changes over stored runs.
@@ -65,7 +52,11 @@ type Group struct {
 	// Notes tell what differs between the runs and leaves them comparable, and what some
 	// did not record.
 	Notes []string `json:"notes,omitempty"`
-	// Older is the number of older runs that were omitted because of [Limit].
+	// Differs tells what makes the runs incomparable with those of the first group of the
+	// scenario; nil means that this is the first one.
+	Differs []string `json:"differs,omitempty"`
+	// Older is the number of the first of Runs that were not searched for changes because
+	// of [Limit].
 	Older int `json:"older,omitempty"`
 	// Needed is the smallest number of runs that can show a change.
 	Needed int      `json:"needed"`
@@ -106,8 +97,17 @@ type Series struct {
 	// Label is a shorter name of the level, if the scenario has one.
 	Label string `json:"label,omitempty"`
 	// Values holds one value per run; nil means that the run has none.
-	Values  []*float64 `json:"values"`
-	Changes []Change   `json:"changes,omitempty"`
+	Values []*float64 `json:"values"`
+	// Intervals holds the 95 % intervals of the values; nil means that a value, or with an
+	// empty slice the metric, has none.
+	Intervals []*Interval `json:"intervals,omitempty"`
+	Changes   []Change    `json:"changes,omitempty"`
+}
+
+// Interval is the interval of a value.
+type Interval struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
 }
 
 // Change is a change of a series. From is the median since the previous change,
@@ -130,6 +130,14 @@ func (c Change) Relative() (share float64, ok bool) {
 	return (c.To - c.From) / c.From, true
 }
 
+// Worse reports whether a change of a metric is one for the worse.
+func (c Change) Worse(metric string) bool {
+	if metric == Reduction || metric == Efficiency {
+		return c.To < c.From
+	}
+	return c.To > c.From
+}
+
 // Collector collects runs; the zero value is ready to use.
 type Collector struct {
 	groups []*group
@@ -148,11 +156,16 @@ type group struct {
 	settings []results.Setting // of the runs
 	runs     []Run
 	series   []cell // in the scenario's order
+	index    map[cellKey]int
 }
 
+// cellKey identifies a series of a group.
+type cellKey struct{ metric, variant, level string }
+
 type cell struct {
-	metric, variant, level, label string
-	values                        map[string]float64 // by run
+	cellKey
+	label  string
+	values map[string]Value // by run
 }
 
 // Omit records that a run is omitted, with the reason.
@@ -160,48 +173,29 @@ func (c *Collector) Omit(id, why string) { c.left = append(c.left, Omitted{Run: 
 
 // Add adds a run, or records why it is omitted.
 func (c *Collector) Add(run *results.Run) {
-	h := run.Header
+	e, err := NewEntry(run)
+	if err != nil {
+		c.Omit(run.Header.ID, err.Error())
+		return
+	}
+	c.AddEntry(e)
+}
+
+// AddEntry adds the entry of a run. One of a run that was added before is omitted.
+func (c *Collector) AddEntry(e Entry) {
 	if c.seen == nil {
 		c.seen = map[string]bool{}
 	}
-	duplicate := c.seen[h.ID]
-	c.seen[h.ID] = true
-	switch {
-	case duplicate:
-		c.Omit(h.ID, "a copy of another run")
-		return
-	case h.Search:
-		c.Omit(h.ID, "the search of a plan")
-		return
-	case h.Shard != nil:
-		c.Omit(h.ID, h.Shard.String()+" of a run")
-		return
-	case !run.Complete:
-		c.Omit(h.ID, fmt.Sprintf("not finished: %d of %d trials", len(run.Trials), h.Planned))
+	if c.seen[e.Run.ID] {
+		c.Omit(e.Run.ID, "a copy of another run")
 		return
 	}
-	x, err := summary.NewIndex(run)
-	if err != nil {
-		c.Omit(h.ID, err.Error())
-		return
-	}
-	table, err := x.Table()
-	if err != nil {
-		c.Omit(h.ID, err.Error())
-		return
-	}
-	setting := run.Setting()
-	g := c.group(key{h.ScenarioName, h.Design(), h.Quick, setting.Comparable()})
-	g.settings = append(g.settings, setting)
-	g.runs = append(g.runs, Run{ID: h.ID, Started: h.Started, Revision: h.Fingerprint.Revision, Modified: h.Fingerprint.Modified})
-	labels := map[string]string{}
-	for _, l := range x.Levels {
-		labels[l.Name] = l.Label
-	}
-	for _, row := range table.Rows {
-		for metric, value := range values(row) {
-			g.add(cell{metric: metric, variant: row.Variant, level: row.Level, label: labels[row.Level]}).values[h.ID] = value
-		}
+	c.seen[e.Run.ID] = true
+	g := c.group(key{e.Scenario, e.Design, e.Quick, e.Setting.Comparable()})
+	g.settings = append(g.settings, e.Setting)
+	g.runs = append(g.runs, e.Run)
+	for _, f := range e.Figures {
+		g.add(cellKey{f.Metric, f.Variant, f.Level}, f.Label).values[e.Run.ID] = f.Value
 	}
 }
 
@@ -218,41 +212,19 @@ func (c *Collector) group(k key) *group {
 			return g
 		}
 	}
-	c.groups = append(c.groups, &group{key: k})
+	c.groups = append(c.groups, &group{key: k, index: map[cellKey]int{}})
 	return c.groups[len(c.groups)-1]
 }
 
-// values returns the available metrics of a row.
-func values(row summary.Row) map[string]float64 {
-	v := map[string]float64{}
-	if row.Makespan != nil && *row.Makespan > 0 {
-		v[Makespan] = float64(*row.Makespan)
-	}
-	if row.Reduction != nil {
-		v[Reduction] = row.Reduction.Estimate
-	}
-	if row.ItemP99 != nil {
-		v[ItemP99] = float64(*row.ItemP99)
-	}
-	if row.Peak != nil {
-		v[Peak] = float64(*row.Peak)
-	}
-	if row.OK > 0 || row.ErrorCount() > 0 {
-		v[Errors] = float64(row.ErrorCount())
-	}
-	return v
-}
-
 // add returns the series of a cell.
-func (g *group) add(of cell) *cell {
-	for i, s := range g.series {
-		if s.metric == of.metric && s.variant == of.variant && s.level == of.level {
-			return &g.series[i]
-		}
+func (g *group) add(of cellKey, label string) *cell {
+	i, ok := g.index[of]
+	if !ok {
+		i = len(g.series)
+		g.index[of] = i
+		g.series = append(g.series, cell{of, label, map[string]Value{}})
 	}
-	of.values = map[string]float64{}
-	g.series = append(g.series, of)
-	return &g.series[len(g.series)-1]
+	return &g.series[i]
 }
 
 // accepts reports whether the runs of two groups are comparable by what they recorded.
@@ -266,7 +238,7 @@ func (g *group) accepts(other *group) bool {
 func (g *group) merge(other *group) {
 	g.settings, g.runs = append(g.settings, other.settings...), append(g.runs, other.runs...)
 	for _, s := range other.series {
-		maps.Copy(g.add(s).values, s.values)
+		maps.Copy(g.add(s.cellKey, s.label).values, s.values)
 	}
 }
 
@@ -289,7 +261,7 @@ func (c *Collector) merged() []*group {
 			fits[0].merge(g)
 			continue
 		}
-		own := &group{key: g.key}
+		own := &group{key: g.key, index: map[cellKey]int{}}
 		own.merge(g)
 		all = append(all, own)
 	}
@@ -302,43 +274,71 @@ func (c *Collector) History(o Options) *History {
 	o = o.withDefaults()
 	h := &History{Level: o.Level, Groups: []Group{}, Omitted: slices.Clone(c.left)}
 	slices.SortFunc(h.Omitted, func(a, b Omitted) int { return cmp.Compare(a.Run, b.Run) })
-	for _, g := range c.merged() {
-		h.Groups = append(h.Groups, g.history(o))
+	merged := c.merged()
+	for _, g := range merged {
+		slices.SortFunc(g.runs, func(a, b Run) int { return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID)) })
 	}
-	slices.SortStableFunc(h.Groups, func(a, b Group) int {
-		return cmp.Or(cmp.Compare(a.Scenario, b.Scenario), cmp.Compare(len(b.Runs), len(a.Runs)), cmp.Compare(a.Runs[0].ID, b.Runs[0].ID))
+	slices.SortStableFunc(merged, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(a.key.scenario, b.key.scenario), cmp.Compare(len(b.runs), len(a.runs)), cmp.Compare(a.runs[0].ID, b.runs[0].ID))
 	})
+	for i, g := range merged {
+		h.Groups = append(h.Groups, g.history(o))
+		if first := merged[slices.IndexFunc(merged, func(f *group) bool { return f.key.scenario == g.key.scenario })]; first != g {
+			h.Groups[i].Differs = g.differs(first)
+		}
+	}
 	return h
 }
 
+// differs tells what makes the runs of two groups of a scenario incomparable.
+func (g *group) differs(from *group) (why []string) {
+	if g.key.quick != from.key.quick {
+		why = append(why, map[bool]string{true: "the quick version", false: "not the quick version"}[g.key.quick])
+	} else if g.key.hash != from.key.hash {
+		why = append(why, "another version of the scenario")
+	}
+	why = append(why, g.settings[0].Compare(from.settings[0]).Breaking(results.AllMetrics)...)
+	if why == nil { // both lack properties that decide which of several groups they belong to
+		why = []string{"too few properties recorded"}
+	}
+	return why
+}
+
 func (g *group) history(o Options) Group {
-	runs := slices.Clone(g.runs)
-	slices.SortFunc(runs, func(a, b Run) int { return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID)) })
-	older := max(0, len(runs)-Limit)
-	runs = runs[older:]
 	out := Group{
 		Scenario: g.key.scenario, Design: g.key.hash, Quick: g.key.quick, Environment: g.settings[0].Environment.Kind, Machine: machineOf(g.settings[0].Fingerprint),
 		Notes: results.Unequal(g.settings),
-		Runs:  runs, Older: older, Needed: o.Needed(), Series: []Series{},
+		Runs:  g.runs, Older: max(0, len(g.runs)-Limit), Needed: o.Needed(), Series: []Series{},
 	}
 	for _, metric := range Metrics() {
 		for _, c := range g.series {
 			if c.metric == metric {
-				out.Series = append(out.Series, c.series(runs, o))
+				out.Series = append(out.Series, c.series(g.runs, out.Older, o))
 			}
 		}
 	}
 	return out
 }
 
-func (c cell) series(runs []Run, o Options) Series {
+// series returns the series of a cell, with the changes of the runs from index older on.
+func (c cell) series(runs []Run, older int, o Options) Series {
 	s := Series{Metric: c.metric, Variant: c.variant, Level: c.level, Label: c.label, Values: make([]*float64, len(runs))}
 	var known []float64
 	var where []int // indexes of the known values
 	for i, r := range runs {
-		if v, ok := c.values[r.ID]; ok {
-			s.Values[i] = &v
-			known, where = append(known, v), append(where, i)
+		v, ok := c.values[r.ID]
+		if !ok {
+			continue
+		}
+		s.Values[i] = &v.Estimate
+		if v.Low != nil && v.High != nil {
+			if s.Intervals == nil {
+				s.Intervals = make([]*Interval, len(runs))
+			}
+			s.Intervals[i] = &Interval{*v.Low, *v.High}
+		}
+		if i >= older {
+			known, where = append(known, v.Estimate), append(where, i)
 		}
 	}
 	name := fnv.New64a()

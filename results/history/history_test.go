@@ -65,7 +65,8 @@ func TestAChangeIsFoundInItsSeriesAlone(t *testing.T) {
 	}
 	g := h.Groups[0]
 	for _, s := range g.Series {
-		should := s.Variant == "joined-10" && s.Level == "items=50" && s.Metric != history.Peak
+		should := s.Variant == "joined-10" && s.Level == "items=50" &&
+			slices.Contains([]string{history.Makespan, history.Reduction, history.Efficiency, history.Errors}, s.Metric)
 		if (len(s.Changes) == 1) != should || len(s.Changes) > 1 {
 			t.Errorf("%s of %s at %s: %+v", s.Metric, s.Variant, s.Level, s.Changes)
 		}
@@ -152,15 +153,102 @@ func TestGroups(t *testing.T) {
 // Of very many runs, only the newest are searched.
 func TestLimit(t *testing.T) {
 	var c history.Collector
-	for n := range history.Limit + 3 {
-		run := day(1, nil)
+	for n := range history.Limit + 30 {
+		run := day(1, slowed(10, n))
 		run.Header.Started = run.Header.Started.Add(time.Duration(n) * time.Hour)
 		run.Header.ID = fmt.Sprintf("20261101-%09d", n)
 		c.Add(run)
 	}
 	g := c.History(history.Options{}).Groups[0]
-	if len(g.Runs) != history.Limit || g.Older != 3 || !strings.HasSuffix(g.Runs[0].ID, "-000000003") {
+	if len(g.Runs) != history.Limit+30 || g.Older != 30 || !strings.HasSuffix(g.Runs[0].ID, "-000000000") {
 		t.Errorf("%d runs from %s, %d older", len(g.Runs), g.Runs[0].ID, g.Older)
+	}
+	if s := find(t, g, history.Makespan, "joined-10", "items=50"); len(s.Values) != len(g.Runs) || s.Values[0] == nil || len(s.Changes) > 0 {
+		t.Errorf("%d values, changes %+v: the one at run 10 is not searched for", len(s.Values), s.Changes)
+	}
+}
+
+// A change in the newest of very many runs is at the right run.
+func TestLimitKeepsIndexes(t *testing.T) {
+	var c history.Collector
+	const at = history.Limit + 10
+	for n := range history.Limit + 30 {
+		run := day(1, slowed(at, n))
+		run.Header.Started = run.Header.Started.Add(time.Duration(n) * time.Hour)
+		run.Header.ID = fmt.Sprintf("20261101-%09d", n)
+		c.Add(run)
+	}
+	s := find(t, c.History(history.Options{}).Groups[0], history.Makespan, "joined-10", "items=50")
+	if len(s.Changes) != 1 || s.Changes[0].After != at-1 || s.Changes[0].First != at {
+		t.Errorf("%+v", s.Changes)
+	}
+}
+
+// Medians and reductions have intervals around them, and no other metric has.
+func TestIntervals(t *testing.T) {
+	var c history.Collector
+	for n := range 3 {
+		c.Add(day(n+1, nil))
+	}
+	seen := map[string]bool{}
+	for _, s := range c.History(history.Options{}).Groups[0].Series {
+		has := s.Metric == history.Makespan || s.Metric == history.Reduction || s.Metric == history.Efficiency || s.Metric == history.CPU || s.Metric == history.Memory
+		if has != (s.Intervals != nil) {
+			t.Errorf("%s: intervals %v", s.Metric, s.Intervals)
+		}
+		for i, interval := range s.Intervals {
+			if v := *s.Values[i]; interval == nil || interval.Low > v || interval.High < v {
+				t.Errorf("%s of %s: %v in %+v", s.Metric, s.Variant, v, interval)
+			}
+		}
+		seen[s.Metric] = true
+	}
+	for _, metric := range []string{history.Makespan, history.Reduction, history.Efficiency, history.Peak, history.Errors} {
+		if !seen[metric] {
+			t.Errorf("no %s", metric)
+		}
+	}
+}
+
+// The metrics of a service are others.
+func TestService(t *testing.T) {
+	var c history.Collector
+	c.Add(runtest.Service(nil, nil))
+	seen := map[string]bool{}
+	h := c.History(history.Options{})
+	if len(h.Groups) != 1 {
+		t.Fatalf("%+v", h.Omitted)
+	}
+	for _, s := range h.Groups[0].Series {
+		seen[s.Metric] = true
+	}
+	if !seen[history.ResponseP99] || !seen[history.Peak] || seen[history.Makespan] || seen[history.Reduction] {
+		t.Errorf("%v", seen)
+	}
+}
+
+// A group tells why its runs are not comparable with the first ones.
+func TestDiffers(t *testing.T) {
+	var c history.Collector
+	add := func(n int, change func(*results.Run)) {
+		run := day(n, nil)
+		change(run)
+		c.Add(run)
+	}
+	add(1, func(*results.Run) {})
+	add(2, func(*results.Run) {})
+	add(3, func(r *results.Run) { r.Header.Fingerprint.Cores = 64 })
+	add(4, func(r *results.Run) { r.Header.Quick = true })
+	add(5, func(r *results.Run) {
+		r.Header.Scenario = bytes.Replace(r.Header.Scenario, []byte(`"seed":`), []byte(`"seed":1`), 1)
+	})
+	add(6, func(r *results.Run) { r.Header.ScenarioName = "report-2" })
+	var got []string
+	for _, g := range c.History(history.Options{}).Groups {
+		got = append(got, strings.Join(g.Differs, "; "))
+	}
+	if words := strings.Join(got, " | "); words != " | cores 64 and 2 | the quick version | another version of the scenario | " {
+		t.Error(words)
 	}
 }
 

@@ -122,50 +122,38 @@ func HistoryJSON(w io.Writer, h *history.History) error {
 }
 
 func (p *printer) group(g history.Group, level float64) {
-	name := g.Scenario
-	if g.Quick {
-		name += " (quick)"
-	}
-	first, last := g.Runs[0], g.Runs[len(g.Runs)-1]
-	p.Line(p.Bold(name))
-	p.Wrapped("", fmt.Sprintf("scenario %s, %s, on %s, %s%s, %d GiB, %s/%s", abbreviated(g.Design), g.Environment,
-		g.Machine.CPU, text.Plural(g.Machine.Cores, "core", "cores"), content.ProcessorsPart(results.Processors(g.Machine.GOMAXPROCS, g.Machine.CPUQuota)), g.Machine.Memory, g.Machine.OS, g.Machine.Arch), "")
+	p.Line(p.Bold(content.HistoryName(g)))
+	p.Wrapped("", content.HistoryPlace(g), "")
 	if len(g.Runs) == 1 {
-		p.Wrapped("", "1 run, no other run to compare it with: "+runLine(first), "")
+		p.Wrapped("", "1 run, no other run to compare it with: "+content.HistoryRun(g.Runs[0]), "")
 		return
 	}
-	from, to := first.Started.UTC().Format(time.DateOnly), last.Started.UTC().Format(time.DateOnly)
-	runs := fmt.Sprintf("%s, %s to %s", text.Plural(len(g.Runs), "run", "runs"), from, to)
-	if g.Older > 0 {
-		runs += fmt.Sprintf("; %s omitted", text.Plural(g.Older, "older one", "older ones"))
-	}
-	p.Wrapped("", runs, "")
+	p.Wrapped("", content.HistorySpan(g), "")
 	if len(g.Notes) > 0 {
 		p.Wrapped("", "the runs differ ("+strings.Join(g.Notes, "; ")+")", verdict.Doubt)
 	}
-	if len(g.Runs) < g.Needed {
-		p.Wrapped("", fmt.Sprintf("too few runs to detect a change: at least %d are needed at a significance level of %g %%", g.Needed, 100*level), verdict.Doubt)
+	few := content.HistoryFew(g, level)
+	if few != "" {
+		p.Wrapped("", few, verdict.Doubt)
 	}
 	for _, metric := range history.Metrics() {
 		p.metric(g, metric)
 	}
-	if len(g.Runs) >= g.Needed {
+	if few == "" {
 		p.Line("")
-		n := len(g.Series)
-		p.Wrapped("", fmt.Sprintf("%s tested, each at a significance level of %g %%: about %.2g would show a change by chance alone. Runs of different days differ in more than the program, so this is not a verdict.",
-			text.Plural(n, "series", "series"), 100*level, level*float64(n)), verdict.Faint)
+		p.Wrapped("", content.HistoryChance(len(g.Series), level), verdict.Faint)
 	}
 }
 
-// metric writes the table of one metric, or one line if it is always 0.
+// metric writes the table of one metric, or one line if it has the same value always.
 func (p *printer) metric(g history.Group, metric string) {
 	series := slices.DeleteFunc(slices.Clone(g.Series), func(s history.Series) bool { return s.Metric != metric })
 	if len(series) == 0 {
 		return
 	}
 	p.Line("")
-	if !slices.ContainsFunc(series, nonzero) {
-		p.Line(p.Bold(metric) + "  0 in all runs")
+	if value, ok := always(series); ok {
+		p.Line(p.Bold(metric) + "  " + content.HistoryFigure(metric, value) + " in all runs")
 		return
 	}
 	zero := 0
@@ -177,8 +165,8 @@ func (p *printer) metric(g history.Group, metric string) {
 	table := &text.Grid{Columns: []text.Column{{}, {}, {Title: "span", Right: true, Drop: 1}, {Right: true}}}
 	for _, s := range series {
 		low, high := bounds(s.Values)
-		words := figure(metric, low)
-		if to := figure(metric, high); to != words {
+		words := content.HistoryFigure(metric, low)
+		if to := content.HistoryFigure(metric, high); to != words {
 			words += "–" + to
 		}
 		table.Add(s.Variant, cmp.Or(s.Label, s.Level), words, "")
@@ -211,41 +199,23 @@ func (p *printer) metric(g history.Group, metric string) {
 const minBars = 20
 
 func (p *printer) change(g history.Group, s history.Series, c history.Change) {
-	words := fmt.Sprintf("%s → %s", figure(s.Metric, c.From), figure(s.Metric, c.To))
-	if share, ok := c.Relative(); s.Metric == history.Reduction {
-		words += fmt.Sprintf(" (%+.1f points)", 100*(c.To-c.From))
-	} else if ok {
-		words += fmt.Sprintf(" (%+.1f %%)", 100*share)
-	}
-	p.Line("      " + p.Paint(words, verdict.Doubt))
-	p.Wrapped("        ", "after "+runLine(g.Runs[c.After]), "")
-	p.Wrapped("        ", "with  "+runLine(g.Runs[c.First]), "")
+	p.Line("      " + p.Paint(content.HistoryChange(s.Metric, c), verdict.Doubt))
+	p.Wrapped("        ", "after "+content.HistoryRun(g.Runs[c.After]), "")
+	p.Wrapped("        ", "with  "+content.HistoryRun(g.Runs[c.First]), "")
 }
 
-// runLine describes a run: "20261107-000000.000-aaaaaa, 2026-11-07, 031258104c3b
-// with changes".
-func runLine(r history.Run) string {
-	words := r.ID + ", " + r.Started.UTC().Format(time.DateOnly) + ", " + abbreviated(r.Revision)
-	if r.Modified {
-		words += " with changes"
+// always returns the value that all values of the series are.
+func always(series []history.Series) (value float64, ok bool) {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, s := range series {
+		from, to := bounds(s.Values)
+		low, high = min(low, from), max(high, to)
 	}
-	return words
+	return low, low == high
 }
-
-func abbreviated(revision string) string { return revision[:min(len(revision), 12)] }
 
 func nonzero(s history.Series) bool {
 	return slices.ContainsFunc(s.Values, func(v *float64) bool { return v != nil && *v != 0 })
-}
-
-func figure(metric string, v float64) string {
-	switch metric {
-	case history.Makespan, history.ItemP99:
-		return text.Duration(time.Duration(v))
-	case history.Reduction:
-		return text.Percent(v)
-	}
-	return content.Shortest(v)
 }
 
 // bounds returns the smallest and the largest of the known values.

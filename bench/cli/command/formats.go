@@ -93,7 +93,7 @@ var (
 		{formatJSON, func(w io.Writer, v Watched) error { return report.WatchJSON(w, v.Outcome) }},
 	}
 	ListFormats     = formats[[]results.Listed]{people(report.Runs), {formatJSON, report.RunsJSON}}
-	HistoryFormats  = formats[*history.History]{people(report.History), {formatJSON, report.HistoryJSON}}
+	HistoryFormats  = formats[*history.History]{people(report.History), {FormatHTML, historyPage}, {formatJSON, report.HistoryJSON}}
 	SelfTestFormats = formats[*verdicts.SelfTestOutcome]{people(report.SelfTest), {formatJSON, report.SelfTestJSON}}
 	SeriesFormats   = formats[*verdicts.SelfTestSeries]{people(report.SelfTestSeries), {formatJSON, report.SelfTestSeriesJSON}}
 	LearnedFormats  = formats[*learn.Learned]{people(report.Learned), {formatJSON, report.LearnedJSON}}
@@ -123,6 +123,11 @@ func watchPage(w io.Writer, v Watched) error {
 		return Usage(err)
 	}
 	return html.Watch(w, v.Watch, v.Outcome, record)
+}
+
+// historyPage renders a history as a page that contains its values.
+func historyPage(w io.Writer, h *history.History) error {
+	return html.Trend(w, h, html.TrendOptions{})
 }
 
 // people returns the format for people, which adapts to the width and colors of their

@@ -35,6 +35,7 @@ var pageFiles embed.FS
 // page holds the data of the template.
 type page struct {
 	Title, Run string
+	Home       string // the page of all runs
 	// Word is the verdict, Tone the class of its color, Detail the reason.
 	Word, Detail, Exit string
 	Tone               verdict.Tone

@@ -79,6 +79,8 @@ func otherPages(t *testing.T) map[string]other {
 		t.Fatal(err)
 	}
 	add("comparison", func(w io.Writer) error { return html.Comparison(w, compared) }, func(w io.Writer) error { return report.Comparison(w, compared, wide) })
+	past := reporttest.Past()
+	add("trend", func(w io.Writer) error { return html.Trend(w, past, html.TrendOptions{}) }, func(w io.Writer) error { return report.History(w, past, wide) })
 	made.pages = all
 	return all
 }

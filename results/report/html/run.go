@@ -22,6 +22,8 @@ type Options struct {
 	// Record is the content of the run's file, which readers can save from the page.
 	// If it is nil or too large, the page has only the verdict, and a note.
 	Record []byte
+	// Home is the relative address of the page of all runs; empty means none.
+	Home string
 }
 
 // Run writes a self-contained page: the verdict and its evidence, pictures, tables,
@@ -37,7 +39,7 @@ func Run(w io.Writer, run *results.Run, v *claims.Outcome, o Options) error {
 		return fail(err)
 	}
 	p := &content.Run{Record: run, Outcome: v}
-	pg := page{Title: content.Title(v), Run: v.Run, Exit: fmt.Sprint(v.Exit), Terms: terms}
+	pg := page{Title: content.Title(v), Run: v.Run, Exit: fmt.Sprint(v.Exit), Terms: terms, Home: o.Home}
 	pg.place(sections)
 	pg.judged(p)
 	pg.tables(p)

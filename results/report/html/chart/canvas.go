@@ -13,11 +13,19 @@ import (
 const fontSize = 12.5
 
 // canvas collects SVG. All numbers are formatted by num, and all texts by escape.
-type canvas struct{ out strings.Builder }
+type canvas struct {
+	out strings.Builder
+	// linked marks a drawing with links, which a screen reader must not take for one image.
+	linked bool
+}
 
 // open begins the drawing.
 func (c *canvas) open(width, height float64, title, text string) {
-	fmt.Fprintf(&c.out, `<svg class="chart" viewBox="0 0 %s %s" width="%[1]s" height="%[2]s" role="img" xmlns="http://www.w3.org/2000/svg">`, num(width), num(height))
+	role := "img"
+	if c.linked {
+		role = "group"
+	}
+	fmt.Fprintf(&c.out, `<svg class="chart" viewBox="0 0 %s %s" width="%[1]s" height="%[2]s" role="%s" xmlns="http://www.w3.org/2000/svg">`, num(width), num(height), role)
 	fmt.Fprintf(&c.out, "<title>%s</title><desc>%s</desc>\n", escape(title), escape(text))
 }
 
@@ -39,6 +47,13 @@ func (c *canvas) rect(class string, x, y, width, height float64, title string) {
 func (c *canvas) path(class, d, title string) {
 	fmt.Fprintf(&c.out, `<path class="%s" d="%s"`, class, d)
 	c.titled("path", title)
+}
+
+// link draws a path that leads to an address.
+func (c *canvas) link(address, class, d, title string) {
+	fmt.Fprintf(&c.out, `<a href="%s">`, escape(address))
+	c.path(class, d, title)
+	c.out.WriteString("</a>\n")
 }
 
 func (c *canvas) titled(element, title string) {
@@ -130,9 +145,14 @@ func color(n int) string {
 	return "c" + strconv.Itoa(n%Colors)
 }
 
-// marker draws the marker of a series at a point; each color has its own shape.
-func marker(n int, x, y float64) string {
-	const r = 4.0
+// The radii of markers, in pixels.
+const (
+	markerRadius = 4.0
+	fineRadius   = 2.5
+)
+
+// marker returns the marker of a series at a point; each color has its own shape.
+func marker(n int, x, y, r float64) string {
 	d := func(points ...float64) string {
 		var b strings.Builder
 		for i := 0; i < len(points); i += 2 {
@@ -152,5 +172,5 @@ func marker(n int, x, y float64) string {
 	case 3:
 		return d(0, -r*1.4, r*1.4, 0, 0, r*1.4, -r*1.4, 0)
 	}
-	return fmt.Sprintf("M%s %sa4 4 0 1 0 8 0a4 4 0 1 0-8 0Z", num(x-r), num(y))
+	return fmt.Sprintf("M%s %sa%[3]s %[3]s 0 1 0 %[4]s 0a%[3]s %[3]s 0 1 0-%[4]s 0Z", num(x-r), num(y), num(r), num(2*r))
 }

@@ -78,7 +78,9 @@ type Series struct {
 	// Bare omits the markers; tooltips then show the values of all series by X.
 	Bare bool
 	// Loose omits the line between the points.
-	Loose  bool
+	Loose bool
+	// Fine draws small markers and intervals, for many points.
+	Fine   bool
 	Points []Point
 }
 
@@ -89,6 +91,9 @@ type Point struct {
 	Low, High *float64
 	// Text is the tooltip; empty means the name and both values.
 	Text string
+	// Link is the address to which a click on the marker leads, such as "#run"; empty
+	// means none.
+	Link string
 }
 
 // Reference is a line across the chart: a limit, or a moment. Labels of horizontal

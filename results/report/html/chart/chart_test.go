@@ -140,3 +140,24 @@ func TestHostileNames(t *testing.T) {
 		parse(t, svg)
 	}
 }
+
+// Markers with a link lead to its address, whose text is escaped; a drawing with links is
+// not one image.
+func TestLinks(t *testing.T) {
+	c := chart.Chart{Title: "t", Width: 400, Series: []chart.Series{{Fine: true, Points: []chart.Point{
+		{X: 1, Y: 1, Low: new(0.5), High: new(2.0), Link: "runs/1.html"}, {X: 2, Y: 2, Link: `#"><script>`}, {X: 3, Y: 3},
+	}}}}
+	svg := string(c.SVG())
+	for _, want := range []string{`<a href="runs/1.html"><path class="mark c0"`, `<a href="#&#34;&gt;&lt;script&gt;">`, `role="group"`, `class="whisker fine c0"`} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("the drawing lacks %q", want)
+		}
+	}
+	if n := strings.Count(svg, "<a "); n != 2 {
+		t.Errorf("%d links", n)
+	}
+	c.Series[0].Points = c.Series[0].Points[2:]
+	if svg := string(c.SVG()); !strings.Contains(svg, `role="img"`) || strings.Contains(svg, "<a ") {
+		t.Error("a drawing without links is not an image")
+	}
+}

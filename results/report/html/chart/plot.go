@@ -123,6 +123,9 @@ func (p *plot) placeLegend() float64 {
 }
 
 func (p *plot) open() {
+	for _, s := range p.chart.Series {
+		p.linked = p.linked || slices.ContainsFunc(s.Points, func(pt Point) bool { return pt.Link != "" })
+	}
 	p.canvas.open(p.width, p.height, p.chart.Title, p.chart.Text)
 	for _, e := range p.legendRows {
 		s := p.chart.Series[e.series]
@@ -130,10 +133,18 @@ func (p *plot) open() {
 			p.line("line "+color(s.Color)+dashed(s), e.x+2, e.y-4, e.x+24, e.y-4)
 		}
 		if !s.Bare {
-			p.path("mark "+color(s.Color), marker(s.Color, e.x+13, e.y-4), "")
+			p.path("mark "+color(s.Color), marker(s.Color, e.x+13, e.y-4, radius(s)), "")
 		}
 		p.text("name", "start", e.x+29, e.y, e.text)
 	}
+}
+
+// radius returns that of the markers of a series.
+func radius(s Series) float64 {
+	if s.Fine {
+		return fineRadius
+	}
+	return markerRadius
 }
 
 func dashed(s Series) string {

@@ -200,7 +200,7 @@ func (p *rowsPlot) row(r Row, top float64) {
 	}
 	for _, m := range r.Points {
 		if p.scale.shows(m.At) {
-			p.path("dot "+color(r.Color), marker(0, p.scale.pixel(m.At), y), m.Text)
+			p.path("dot "+color(r.Color), marker(0, p.scale.pixel(m.At), y, markerRadius), m.Text)
 		}
 	}
 	if m := r.Bound; m != nil && p.scale.shows(m.At) {
@@ -215,6 +215,6 @@ func (p *rowsPlot) row(r Row, top float64) {
 			p.line(class, low, y-5, low, y+5)
 			p.line(class, high, y-5, high, y+5)
 		}
-		p.path("mark "+color(r.Color), marker(3, p.scale.pixel(m.At), y), m.Text)
+		p.path("mark "+color(r.Color), marker(3, p.scale.pixel(m.At), y, markerRadius), m.Text)
 	}
 }

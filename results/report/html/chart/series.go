@@ -23,8 +23,13 @@ func (p *plot) series(s Series) {
 	}
 	if !s.Bare {
 		for _, pt := range shown {
-			p.interval(class, pt)
-			p.path("mark "+class, marker(s.Color, p.x.pixel(pt.X), p.y.pixel(pt.Y)), p.pointed(s, pt))
+			p.interval(class, pt, s.Fine)
+			d := marker(s.Color, p.x.pixel(pt.X), p.y.pixel(pt.Y), radius(s))
+			if pt.Link != "" {
+				p.link(pt.Link, "mark "+class, d, p.pointed(s, pt))
+			} else {
+				p.path("mark "+class, d, p.pointed(s, pt))
+			}
 		}
 	}
 	if len(shown) > 0 && s.Name != "" {
@@ -96,11 +101,15 @@ func (p *plot) thinned(points []Point) []Point {
 	return append(kept, points[len(points)-1])
 }
 
-func (p *plot) interval(class string, pt Point) {
+func (p *plot) interval(class string, pt Point, fine bool) {
 	if pt.Low == nil || pt.High == nil || !p.y.shows(*pt.Low) || !p.y.shows(*pt.High) {
 		return
 	}
 	x, low, high := p.x.pixel(pt.X), p.y.pixel(*pt.Low), p.y.pixel(*pt.High)
+	if fine { // the ends of neighbors would touch
+		p.line("whisker fine "+class, x, low, x, high)
+		return
+	}
 	p.line("whisker "+class, x, low, x, high)
 	p.line("whisker "+class, x-4, low, x+4, low)
 	p.line("whisker "+class, x-4, high, x+4, high)
