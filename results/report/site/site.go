@@ -38,7 +38,6 @@ import (
 	"floodgate/results/atomicfile"
 	"floodgate/results/claims"
 	"floodgate/results/history"
-	"floodgate/results/report"
 	"floodgate/results/report/html"
 )
 
@@ -274,7 +273,7 @@ func (s *site) index() (*history.History, error) {
 	}
 	h := all.History(history.Options{})
 	var page, data bytes.Buffer
-	if err := report.HistoryJSON(&data, h); err != nil {
+	if err := json.NewEncoder(&data).Encode(h); err != nil { // not indented: it has a line for each value then
 		return nil, err
 	}
 	if err := html.Trend(&page, h, html.TrendOptions{Data: "data/history.json", Page: func(id string) string {
