@@ -202,11 +202,12 @@ func (s *Store) append(t Trial) error {
 	return nil
 }
 
-// Finish marks the run complete. It is an error if trials are missing.
+// Finish marks the run complete. It is an error if trials are missing, but for whole
+// blocks of a run that repeats them.
 func (s *Store) Finish() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(s.seen); n != s.header.Planned {
+	if n := len(s.seen); !s.header.mayEnd(n) {
 		return fmt.Errorf("finish run %q: %d of %d trials are stored", s.header.ID, n, s.header.Planned)
 	}
 	end := footer{Complete: true, Trials: len(s.seen), SHA256: hex.EncodeToString(s.digest.Sum(nil))}
@@ -277,10 +278,12 @@ func NewID(now time.Time) string {
 	return now.UTC().Format("20060102-150405.000") + "-" + hex.EncodeToString(suffix[:])
 }
 
+var validID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$`)
+
 // CheckID returns an error for an ID that is not a plain file name on every
 // system, which excludes paths out of the root.
 func CheckID(id string) error {
-	if ok, _ := regexp.MatchString(`^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$`, id); !ok {
+	if !validID.MatchString(id) {
 		return fmt.Errorf("run ID %q must be at most 128 letters, digits, '.', '_' and '-', beginning with a letter or digit", id)
 	}
 	return nil

@@ -44,26 +44,29 @@ type Entry struct {
 	Design   string          `json:"design_hash"`
 	Quick    bool            `json:"quick,omitempty"`
 	Setting  results.Setting `json:"setting"`
-	Figures  []Figure        `json:"figures"`
+	Rows     []Row           `json:"rows"`
 }
 
 // Schema is the version of [Entry]. Stored entries of other versions are made anew.
 const Schema = 1
 
-// Figure is the value of a metric of one variant at one level.
-type Figure struct {
-	Metric  string `json:"metric"`
-	Variant string `json:"variant"`
-	Level   string `json:"level"`
-	Label   string `json:"label,omitempty"`
-	Value
+// Row holds the values of one variant at one level, by metric.
+type Row struct {
+	Variant string           `json:"variant"`
+	Level   string           `json:"level"`
+	Label   string           `json:"label,omitempty"`
+	Values  map[string]Value `json:"values"`
 }
 
-// Value is a value with its 95 % interval; nil ends mean that it has none.
-type Value struct {
-	Estimate float64  `json:"value"`
-	Low      *float64 `json:"low,omitempty"`
-	High     *float64 `json:"high,omitempty"`
+// Value is a value, which the ends of its 95 % interval follow if it has one.
+type Value []float64
+
+// interval returns the interval, or nil if there is none.
+func (v Value) interval() *Interval {
+	if len(v) < 3 {
+		return nil
+	}
+	return &Interval{v[1], v[2]}
 }
 
 // NewEntry returns the entry of a run, or the reason why a history omits it.
@@ -106,7 +109,7 @@ func NewEntry(run *results.Run) (Entry, error) {
 	return e, nil
 }
 
-// add adds the values of a row in the order of the metrics.
+// add adds the values of a row.
 func (e *Entry) add(x *summary.Index, variant, level string, of map[string]Value) {
 	label := ""
 	for _, l := range x.Levels {
@@ -114,11 +117,7 @@ func (e *Entry) add(x *summary.Index, variant, level string, of map[string]Value
 			label = l.Label
 		}
 	}
-	for _, metric := range Metrics() {
-		if v, ok := of[metric]; ok {
-			e.Figures = append(e.Figures, Figure{Metric: metric, Variant: variant, Level: level, Label: label, Value: v})
-		}
-	}
+	e.Rows = append(e.Rows, Row{Variant: variant, Level: level, Label: label, Values: of})
 }
 
 // values returns the available metrics of a row.
@@ -146,13 +145,13 @@ func values(x *summary.Index, row summary.Row) map[string]Value {
 		v[Makespan] = median(float64(*row.Makespan), makespans)
 	}
 	if r := row.Reduction; r != nil {
-		v[Reduction] = Value{Estimate: r.Estimate, Low: r.Low, High: r.High}
+		v[Reduction] = reduction(*r)
 	}
 	if row.Efficiency != nil {
 		v[Efficiency] = median(*row.Efficiency, efficiencies)
 	}
 	if row.ItemP99 != nil {
-		v[ItemP99] = Value{Estimate: float64(*row.ItemP99)}
+		v[ItemP99] = Value{float64(*row.ItemP99)}
 	}
 	if row.CPU != nil {
 		v[CPU] = median(float64(*row.CPU), cpu)
@@ -161,14 +160,14 @@ func values(x *summary.Index, row summary.Row) map[string]Value {
 		v[Memory] = median(float64(*row.PeakRSS), memory)
 	}
 	if row.Peak != nil {
-		v[Peak] = Value{Estimate: float64(*row.Peak)}
-		v[Leaked] = Value{Estimate: float64(row.Leaked)}
+		v[Peak] = Value{float64(*row.Peak)}
+		v[Leaked] = Value{float64(row.Leaked)}
 	}
 	if row.OK > 0 || row.ErrorCount() > 0 {
-		v[Errors] = Value{Estimate: float64(row.ErrorCount())}
+		v[Errors] = Value{float64(row.ErrorCount())}
 	}
 	if row.Checked > 0 {
-		v[Violations] = Value{Estimate: float64(row.Documents.Violations())}
+		v[Violations] = Value{float64(row.Documents.Violations())}
 	}
 	return v
 }
@@ -177,33 +176,40 @@ func values(x *summary.Index, row summary.Row) map[string]Value {
 func serviceValues(row summary.ServiceRow) map[string]Value {
 	v := map[string]Value{}
 	if row.ResponseP99 != nil {
-		v[ResponseP99] = Value{Estimate: float64(*row.ResponseP99)}
+		v[ResponseP99] = Value{float64(*row.ResponseP99)}
 	}
 	if row.PeakRSS != nil {
-		v[Memory] = Value{Estimate: float64(*row.PeakRSS)}
+		v[Memory] = Value{float64(*row.PeakRSS)}
 	}
 	if row.Peak != nil {
-		v[Peak] = Value{Estimate: float64(*row.Peak)}
-		v[Leaked] = Value{Estimate: float64(row.Leaked)}
+		v[Peak] = Value{float64(*row.Peak)}
+		v[Leaked] = Value{float64(row.Leaked)}
 	}
 	if row.Measured > 0 {
 		count := 0
 		for _, n := range row.Errors {
 			count += n
 		}
-		v[Errors] = Value{Estimate: float64(count)}
+		v[Errors] = Value{float64(count)}
 	}
 	if row.Checked > 0 {
-		v[Violations] = Value{Estimate: float64(row.Documents.Violations())}
+		v[Violations] = Value{float64(row.Documents.Violations())}
 	}
 	return v
 }
 
+func reduction(r summary.Reduction) Value {
+	if r.Low == nil || r.High == nil {
+		return Value{r.Estimate}
+	}
+	return Value{r.Estimate, *r.Low, *r.High}
+}
+
 // median returns a median with the interval of the sample that it is the median of.
 func median(estimate float64, of []float64) Value {
-	v := Value{Estimate: estimate}
-	if i, err := stats.MedianInterval(of, summary.Confidence); err == nil {
-		v.Low, v.High = summary.Rounded(min(i.Low, estimate)), summary.Rounded(max(i.High, estimate)) // the estimate is rounded
+	i, err := stats.MedianInterval(of, summary.Confidence)
+	if err != nil {
+		return Value{estimate}
 	}
-	return v
+	return Value{estimate, *summary.Rounded(min(i.Low, estimate)), *summary.Rounded(max(i.High, estimate))} // the estimate is rounded
 }

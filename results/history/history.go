@@ -15,6 +15,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"floodgate/results"
@@ -194,8 +195,10 @@ func (c *Collector) AddEntry(e Entry) {
 	g := c.group(key{e.Scenario, e.Design, e.Quick, e.Setting.Comparable()})
 	g.settings = append(g.settings, e.Setting)
 	g.runs = append(g.runs, e.Run)
-	for _, f := range e.Figures {
-		g.add(cellKey{f.Metric, f.Variant, f.Level}, f.Label).values[e.Run.ID] = f.Value
+	for _, row := range e.Rows {
+		for metric, value := range row.Values {
+			g.add(cellKey{metric, row.Variant, row.Level}, row.Label).values[e.Run.ID] = value
+		}
 	}
 }
 
@@ -310,13 +313,19 @@ func (g *group) history(o Options) Group {
 		Notes: results.Unequal(g.settings),
 		Runs:  g.runs, Older: max(0, len(g.runs)-Limit), Needed: o.Needed(), Series: []Series{},
 	}
-	for _, metric := range Metrics() {
+	for _, metric := range Metrics() { // a row has them in no order
 		for _, c := range g.series {
 			if c.metric == metric {
-				out.Series = append(out.Series, c.series(g.runs, out.Older, o))
+				out.Series = append(out.Series, Series{Metric: metric, Variant: c.variant, Level: c.level, Label: c.label})
 			}
 		}
 	}
+	var all sync.WaitGroup // the search for changes takes most of the time
+	for i, s := range out.Series {
+		c := g.series[g.index[cellKey{s.Metric, s.Variant, s.Level}]]
+		all.Go(func() { out.Series[i] = c.series(g.runs, out.Older, o) })
+	}
+	all.Wait()
 	return out
 }
 
@@ -330,15 +339,15 @@ func (c cell) series(runs []Run, older int, o Options) Series {
 		if !ok {
 			continue
 		}
-		s.Values[i] = &v.Estimate
-		if v.Low != nil && v.High != nil {
+		s.Values[i] = &v[0]
+		if interval := v.interval(); interval != nil {
 			if s.Intervals == nil {
 				s.Intervals = make([]*Interval, len(runs))
 			}
-			s.Intervals[i] = &Interval{*v.Low, *v.High}
+			s.Intervals[i] = interval
 		}
 		if i >= older {
-			known, where = append(known, v.Estimate), append(where, i)
+			known, where = append(known, v[0]), append(where, i)
 		}
 	}
 	name := fnv.New64a()

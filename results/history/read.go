@@ -116,6 +116,13 @@ func ParseEntry(src []byte) (Entry, error) {
 	if err := results.CheckID(e.Run.ID); err != nil {
 		return Entry{}, err
 	}
+	for _, row := range e.Rows {
+		for metric, v := range row.Values {
+			if len(v) != 1 && len(v) != 3 {
+				return Entry{}, fmt.Errorf("%s of %s has %d numbers, want a value or a value with its interval", metric, row.Variant, len(v))
+			}
+		}
+	}
 	if e.Scenario == "" || e.Record == "" || e.Run.Started.IsZero() {
 		return Entry{}, errors.New("the scenario, the start or the digest of the record is missing")
 	}

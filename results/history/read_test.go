@@ -57,7 +57,7 @@ func TestReadKeepsEntries(t *testing.T) {
 	again("from the file")
 
 	// The entry is that of the file, not of the record.
-	changed := strings.ReplaceAll(string(kept), `"value":`, `"value":1`)
+	changed := strings.ReplaceAll(string(kept), `"makespan":[`, `"makespan":[1`)
 	if err := os.WriteFile(cache, []byte(changed), 0o644); err != nil {
 		t.Fatal(err)
 	}

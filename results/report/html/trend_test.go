@@ -56,7 +56,7 @@ func recorded(makespans []float64, change func(n int, e *history.Entry)) *histor
 			Schema: history.Schema, Scenario: "report", Design: "0123456789abcdef", Record: "00",
 			Run:     history.Run{ID: fmt.Sprintf("run-%04d", n), Started: time.Date(2026, 1, 1+n, 8, 0, 0, 0, time.UTC), Revision: fmt.Sprintf("%040x", n)},
 			Setting: results.Setting{Fingerprint: results.Fingerprint{CPU: "one", Cores: 2, GOMAXPROCS: 2}},
-			Figures: []history.Figure{{Metric: history.Makespan, Variant: "bounded-10", Level: "items=50", Value: history.Value{Estimate: v}}},
+			Rows:    []history.Row{{Variant: "bounded-10", Level: "items=50", Values: map[string]history.Value{history.Makespan: {v}}}},
 		}
 		if change != nil {
 			change(n, &e)
@@ -155,15 +155,14 @@ func TestTrendOfFewRuns(t *testing.T) {
 // The page of very many runs of many variants stays small, and tells what it omits.
 func TestTrendSize(t *testing.T) {
 	h := recorded(noisy(1, 400, 400, 1), func(n int, e *history.Entry) {
-		of := e.Figures[0]
-		e.Figures = nil
+		of := e.Rows[0].Values[history.Makespan][0]
+		e.Rows = nil
 		for v := range 90 {
 			rng := rand.New(rand.NewPCG(uint64(n), uint64(v)))
-			one := of
-			one.Variant, one.Estimate = fmt.Sprintf("bounded-%d", v), of.Estimate*(1+0.1*rng.Float64())
-			low, high := one.Estimate*0.99, one.Estimate*1.01
-			one.Low, one.High = &low, &high
-			e.Figures = append(e.Figures, one)
+			one := of * (1 + 0.1*rng.Float64())
+			e.Rows = append(e.Rows, history.Row{
+				Variant: fmt.Sprintf("bounded-%d", v), Level: "items=50", Values: map[string]history.Value{history.Makespan: {one, one * 0.99, one * 1.01}},
+			})
 		}
 	})
 	page := trendPage(t, h, html.TrendOptions{})
@@ -178,7 +177,7 @@ func TestTrendSize(t *testing.T) {
 // Names are rendered as text, whatever they contain.
 func TestTrendHostileTexts(t *testing.T) {
 	h := recorded(noisy(1, 12, 6, 2), func(_ int, e *history.Entry) {
-		e.Scenario, e.Figures[0].Variant, e.Figures[0].Level, e.Run.Revision, e.Setting.Fingerprint.CPU = evil, evil, evil, evil, evil
+		e.Scenario, e.Rows[0].Variant, e.Rows[0].Level, e.Run.Revision, e.Setting.Fingerprint.CPU = evil, evil, evil, evil, evil
 	})
 	h.Omitted = []history.Omitted{{Run: evil, Why: evil}}
 	page := trendPage(t, h, html.TrendOptions{})
