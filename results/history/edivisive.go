@@ -142,6 +142,11 @@ func bestSplit(z []float64, minSize int) (q float64, at int) {
 	row := make([]float64, len(z))      // row[t]: sum of |z[t]-z[j]|, t < j < k
 	first := make([]float64, len(z)+1)  // first[t]: sum of all pairs of z[:t]
 	within := make([]float64, len(z)+1) // within[t]: sum of all pairs of z[t:k]
+	pairs := make([]float64, len(z)+1)  // pairs[n]: 1/(n(n-1)), as a division takes most of the time
+	share := make([]float64, len(z)+1)  // share[k]: 2/k
+	for n := 1; n <= len(z); n++ {
+		pairs[n], share[n] = 1/(float64(n)*float64(n-1)), 2/float64(n)
+	}
 	for k := 1; k <= len(z); k++ {
 		last := z[k-1]
 		sum := 0.0
@@ -154,8 +159,8 @@ func bestSplit(z []float64, minSize int) (q float64, at int) {
 		for t := minSize; t <= k-minSize; t++ {
 			n, m := float64(t), float64(k-t)
 			between := first[k] - first[t] - within[t]
-			e := 2*between/(n*m) - 2*first[t]/(n*(n-1)) - 2*within[t]/(m*(m-1))
-			if v := e * n * m / (n + m); v > q*(1+1e-12) {
+			v := between - n*m*(first[t]*pairs[t]+within[t]*pairs[k-t])
+			if v *= share[k]; v > q*(1+1e-12) {
 				q, at = v, t
 			}
 		}
