@@ -127,7 +127,7 @@ type decoded struct {
 var decoding sync.Mutex
 
 // Scenario returns the scenario of the run. It is decoded once, and callers must
-// not change it.
+// not change it. That of a complete run that repeated blocks has as many as there are.
 func (r *Run) Scenario() (*scenarios.Scenario, error) {
 	decoding.Lock()
 	defer decoding.Unlock()
@@ -135,6 +135,9 @@ func (r *Run) Scenario() (*scenarios.Scenario, error) {
 		d := &decoded{source: bytes.Clone(r.Header.Scenario), scenario: &scenarios.Scenario{}}
 		if err := json.Unmarshal(d.source, d.scenario); err != nil {
 			d.scenario, d.err = nil, fmt.Errorf("read the scenario of run %q: %w", r.Header.ID, err)
+		}
+		if n, ok := r.blocks(); ok && d.err == nil {
+			d.scenario.Blocks = n
 		}
 		r.scenario = d
 	}

@@ -66,6 +66,10 @@ type Header struct {
 	// Merged are the runs that the record was merged from, by shard; nil means that it
 	// was not merged.
 	Merged []MergedRun `json:"merged,omitempty"`
+	// Repeat holds the interim analyses of a run that repeats blocks until its claims are
+	// decided; nil means that Planned is fixed. Planned is then the maximum number of
+	// trials, and that of all trials once the run is complete.
+	Repeat *Repeat `json:"repeat,omitempty"`
 }
 
 // Environment names where the upstream and the database came from.

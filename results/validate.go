@@ -21,6 +21,9 @@ func (h *Header) validate() error {
 	if hash := hashOf(h.Scenario); hash != h.Hash {
 		return fmt.Errorf("the scenario's hash is %s, but scenario_hash is %q", hash, h.Hash)
 	}
+	if err := h.Repeat.validate(h.Planned); err != nil {
+		return err
+	}
 	return h.validateShards()
 }
 

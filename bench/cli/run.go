@@ -42,6 +42,8 @@ type runOptions struct {
 	save           func(*vegeta.Result) error // nil means without --save-vegeta
 	metricsAddr    string
 	metrics        *metrics.Server // nil means without --metrics
+	repeat         repeatFlags
+	repeater       *claims.Repeater // nil means that the run does not repeat blocks
 	stdout         io.Writer
 }
 
@@ -50,10 +52,8 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [SCENARIO…]",
 		Short: "Run scenarios, judge their claims and store the run",
-		Example: `  floodgate run                   # the built-in scenario report
-  floodgate run --quick mine.yaml # the quick version of your own
-  floodgate run --resume latest   # continue an interrupted run
-  floodgate run --variants sequential,bounded-10 --blocks 20`,
+		Example: `  floodgate run --quick mine.yaml
+  floodgate run --repeat mine.yaml --time 10m`,
 		Long: `Runs, judges and stores scenarios; the worst verdict is the exit code. --env:
   auto        containers if they can run here, else embedded, with the reason
   embedded    processes of this program
@@ -97,6 +97,7 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	command.RunFormats.Flag(flags, &o.format)
 	flags.StringVar(&o.idFile, "id-file", "", "`file` for the run's ID, written at once")
+	o.repeat.register(cmd)
 	for _, name := range o.subset.Names() {
 		cmd.MarkFlagsMutuallyExclusive("resume", name)
 	}
@@ -150,6 +151,9 @@ func writeID(file, id string) error {
 func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 	all, err := o.subset.Load(cmd, names, os.LookupEnv, o.Note)
 	if err != nil {
+		return err
+	}
+	if err := o.repeat.prepareAll(cmd, all); err != nil {
 		return err
 	}
 	if o.environment.Kind == environment.Kubernetes {
@@ -230,6 +234,8 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 	}
 	command.Identify(ctx, &header, s)
 	header.Fingerprint.Pinning = setup.Pinning.String()
+	header.Repeat = o.repeat.design(header.Planned)
+	o.repeater = claims.NewRepeater(header, nil)
 	store, err := results.Create(o.root, header)
 	if err != nil {
 		return command.NotMeasured(err)
@@ -304,6 +310,7 @@ func (o *runOptions) resumeRun(ctx context.Context) error {
 		store.Close()
 		return command.Usage(err)
 	}
+	o.repeater = claims.NewRepeater(begun.Header, begun.Trials)
 	return o.execute(ctx, s, store, begun.Trials, setup, env)
 }
 
@@ -396,10 +403,21 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	if o.shard.Of > 0 { // which decides nothing
 		runner.Stored = nil
 	}
-	if err = runner.Run(ctx, plan, done); err == nil {
-		err = store.Finish()
+	if o.repeater != nil {
+		runner.Stored = endBy(aborter, o.repeater)
+	}
+	ended, err := o.repeater.Analyze()
+	if err == nil && ended == "" {
+		err = runner.Run(ctx, plan, done)
 	}
 	view.Close()
+	if o.repeater.Ended() && errors.Is(err, experiment.ErrAborted) {
+		o.Note(err.Error())
+		err = nil
+	}
+	if err == nil {
+		err = store.Finish()
+	}
 	if errors.Is(err, experiment.ErrAborted) {
 		o.Note(err.Error()) // the recorded trials are judged nevertheless
 		err = nil

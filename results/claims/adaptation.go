@@ -186,7 +186,7 @@ func (r comparedRatio) judge(x *summary.Index, variant string, l scenarios.Level
 	e.Reference = best.Name
 	logs, missing := r.pairs(x, variant, best.Name, l.Name)
 	e.N, e.Missing = len(logs), missing
-	paired, err := stats.Compare(logs, summary.Confidence, x.Seed(r.kind, variant, best.Name, l.Name))
+	paired, err := stats.Compare(logs, x.Confidence, x.Seed(r.kind, variant, best.Name, l.Name))
 	if tooFew(&e, err) {
 		return e, nil, nil
 	} else if err != nil {

@@ -31,6 +31,9 @@ func (v *Outcome) chance() *Chance {
 	}
 	c := &Chance{Level: v.Confidence}
 	each := (1 - v.Confidence) / 2
+	if v.Interim != nil { // any of the analyses so far might have been wrong
+		each *= float64(v.Interim.Number)
+	}
 	// add adds a subject that fails if one of its points does, or only if all do.
 	add := func(evidence []Evidence, all bool) {
 		n := 0

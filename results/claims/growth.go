@@ -166,7 +166,7 @@ func growth(x *summary.Index, s sweep, variant, against string, from, to scenari
 		e.From = summary.Rounded(1 - math.Exp(stats.HodgesLehmann(ratiosFrom)))
 		e.To = summary.Rounded(1 - math.Exp(stats.HodgesLehmann(ratiosTo)))
 	}
-	gain, err := stats.Compare(gains, summary.Confidence, x.Seed(variant, against, from.Name, to.Name))
+	gain, err := stats.Compare(gains, x.Confidence, x.Seed(variant, against, from.Name, to.Name))
 	if tooFew(&e, err) {
 		return e, nil, nil, nil
 	} else if err != nil {

@@ -39,10 +39,10 @@ func Judge(run *results.Run) (*Outcome, error) {
 	h := run.Header
 	v := &Outcome{
 		Run: h.ID, Scenario: h.ScenarioName, Title: x.Scenario.Title, Hash: h.Hash, Seed: h.Seed, Quick: h.Quick,
-		Environment: h.Environment, Machine: h.Fingerprint, SUT: h.SUT, Confidence: summary.Confidence,
+		Environment: h.Environment, Machine: h.Fingerprint, SUT: h.SUT, Confidence: x.Confidence,
 		Planned: h.Planned, Recorded: len(run.Trials), Complete: run.Complete,
 		Outcomes: make(map[string]int), Claims: []Claim{}, Table: table, Service: services,
-		Noise: noise.Diagnose(x), Shard: h.Shard, Merged: h.Merged,
+		Noise: noise.Diagnose(x), Shard: h.Shard, Merged: h.Merged, Interim: interim(run),
 	}
 	for _, t := range run.Trials {
 		v.Outcomes[t.Outcome]++
@@ -57,8 +57,8 @@ func Judge(run *results.Run) (*Outcome, error) {
 		if err != nil {
 			return nil, fmt.Errorf("judge run %q: claim %q: %w", h.ID, c.ID, err)
 		}
-		if h.Shard != nil {
-			judged.Decision, judged.AsExpected, judged.Evidence, judged.Notes = verdict.Undecided, false, []Evidence{}, []string{shardNote(*h.Shard)}
+		if why := unjudged(run); why != "" {
+			judged.Decision, judged.AsExpected, judged.Evidence, judged.Notes = verdict.Undecided, false, []Evidence{}, []string{why}
 			found = nil
 		}
 		v.Claims = append(v.Claims, judged)
@@ -69,8 +69,8 @@ func Judge(run *results.Run) (*Outcome, error) {
 		if err != nil {
 			return nil, fmt.Errorf("judge run %q: threshold %q: %w", h.ID, t.Rule, err)
 		}
-		if h.Shard != nil {
-			judged.Decision, judged.Evidence, judged.Notes = verdict.Undecided, []Evidence{}, []string{shardNote(*h.Shard)}
+		if why := unjudged(run); why != "" && (h.Shard != nil || !t.Abort) {
+			judged.Decision, judged.Evidence, judged.Notes = verdict.Undecided, []Evidence{}, []string{why}
 		}
 		v.Thresholds = append(v.Thresholds, judged)
 	}
@@ -80,11 +80,22 @@ func Judge(run *results.Run) (*Outcome, error) {
 		v.EndedBy = v.Thresholds[ender].Rule
 		ended = []string{fmt.Sprintf("stopped early: threshold %q can no longer be met", v.EndedBy)}
 	}
-	v.Notes = slices.Concat(sharded(v), notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), unreported(x, run), repeated(run), discarded(run), warnings(run, v.Labels))
+	v.Notes = slices.Concat(sharded(v), interimNotes(v), notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), unreported(x, run), repeated(run), discarded(run), warnings(run, v.Labels))
 	v.Chance = v.chance()
 	v.Decision = decide(v, run)
 	v.Exit = v.Decision.ExitCode()
 	return v, nil
+}
+
+// unjudged returns the reason why the claims of a run are not judged, or "".
+func unjudged(run *results.Run) string {
+	switch h := run.Header; {
+	case h.Shard != nil:
+		return shardNote(*h.Shard)
+	case h.Repeat != nil && !run.Complete:
+		return notJudged
+	}
+	return ""
 }
 
 func (v *Outcome) label(l scenarios.Level) {

@@ -33,9 +33,12 @@ type Outcome struct {
 	SUT *results.SUT `json:"sut,omitempty"`
 	// Shard names the shards that the record holds, and Merged the runs that it was merged
 	// from; see [results.Header].
-	Shard      *results.Shard      `json:"shard,omitempty"`
-	Merged     []results.MergedRun `json:"merged,omitempty"`
-	Confidence float64             `json:"confidence"`
+	Shard  *results.Shard      `json:"shard,omitempty"`
+	Merged []results.MergedRun `json:"merged,omitempty"`
+	// Confidence is the level of the intervals: of one analysis, if there are several.
+	Confidence float64 `json:"confidence"`
+	// Interim is the analysis of a run that repeats blocks; nil means that it does not.
+	Interim *Interim `json:"interim,omitempty"`
 	// Planned and Recorded are numbers of trials; Outcomes counts the recorded ones.
 	Planned  int            `json:"planned"`
 	Recorded int            `json:"recorded"`

@@ -32,6 +32,8 @@ func Runs(w io.Writer, runs []results.Listed, o text.Options) error {
 		switch {
 		case h.Search: // whose number of trials is not known in advance
 			trials, state = text.Count(r.Trials), "plan"
+		case r.Complete && h.Repeat != nil: // whose number of trials was not known before
+			trials = text.Count(r.Trials)
 		case !r.Complete:
 			state = p.Paint("unfinished", verdict.Doubt)
 		}

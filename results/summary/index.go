@@ -21,7 +21,10 @@ type Index struct {
 	Scenario *scenarios.Scenario
 	// Levels are those of the scenario, in its order.
 	Levels []scenarios.Level
-	cells  map[cell][]*results.Trial
+	// Confidence is the level of the intervals of pairs: [Confidence], or that of one
+	// interim analysis.
+	Confidence float64
+	cells      map[cell][]*results.Trial
 }
 
 type cell struct{ variant, level string }
@@ -37,7 +40,7 @@ func NewIndex(run *results.Run) (*Index, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the scenario of run %q: %w", run.Header.ID, err)
 	}
-	x := &Index{Run: run, Scenario: sc, Levels: levels, cells: make(map[cell][]*results.Trial)}
+	x := &Index{Run: run, Scenario: sc, Levels: levels, Confidence: run.Header.Repeat.Level(Confidence), cells: make(map[cell][]*results.Trial)}
 	for _, v := range sc.Variants {
 		for _, l := range levels {
 			if v.RunsAt(l) {

@@ -138,6 +138,6 @@ func (x *Index) Seed(names ...string) uint64 {
 // makespans. Its error is a [stats.TooFewError] if there are too few pairs.
 func (x *Index) Compare(variant, against, level string) (stats.Paired, Pairing, error) {
 	pairing := x.Pair(variant, against, level)
-	paired, err := stats.Compare(pairing.Values(), Confidence, x.Seed(variant, against, level))
+	paired, err := stats.Compare(pairing.Values(), x.Confidence, x.Seed(variant, against, level))
 	return paired.Exp(), pairing, err
 }

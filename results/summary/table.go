@@ -226,7 +226,7 @@ func (x *Index) reduction(variant, level string) (*Reduction, error) {
 		return nil, nil
 	}
 	r := &Reduction{Estimate: *Rounded(1 - math.Exp(stats.HodgesLehmann(values))), Pairs: len(values)}
-	interval, err := stats.SignedRank(values, Confidence)
+	interval, err := stats.SignedRank(values, x.Confidence)
 	if few := new(stats.TooFewError); errors.As(err, &few) {
 		return r, nil
 	} else if err != nil {
