@@ -35,6 +35,7 @@ const (
 	maxTrend    = 1_500_000
 	maxPoints   = 120
 	maxListed   = 40
+	maxOpen     = 8 // changes of a step that are shown without a click
 	maxRunsRows = 2000
 )
 
@@ -57,6 +58,7 @@ type trendPage struct {
 type trendStep struct {
 	After, First runLink
 	Changes      []trendChange
+	Folded       []trendChange // those after the first few
 	at           time.Time
 }
 
@@ -121,7 +123,10 @@ func Trend(w io.Writer, h *history.History, o TrendOptions) error {
 		if err := json.NewEncoder(&data).Encode(h); err != nil {
 			return fmt.Errorf("write page of a history: %w", err)
 		}
-		href, size, err := embedded(data.Bytes())
+		href, size, err := template.URL(""), data.Len(), error(nil)
+		if size < 10*maxDownload { // more is compressed in vain
+			href, size, err = embedded(data.Bytes())
+		}
 		if err != nil {
 			return fmt.Errorf("write page of a history: %w", err)
 		}
@@ -190,6 +195,11 @@ func (pg *trendPage) conclude(h *history.History, series int) {
 	}
 	if series > 0 && few > 0 {
 		pg.Detail += fmt.Sprintf(" %s fewer than %d runs, too few to detect a change.", text.Plural(few, "section below has", "sections below have"), h.Groups[0].Needed)
+	}
+	for i, s := range pg.Steps {
+		if len(s.Changes) > maxOpen+1 { // one alone is not worth a click
+			pg.Steps[i].Changes, pg.Steps[i].Folded = s.Changes[:maxOpen], s.Changes[maxOpen:]
+		}
 	}
 	if n := len(pg.Steps) - maxListed; n > 0 {
 		pg.Steps = pg.Steps[:maxListed]

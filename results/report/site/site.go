@@ -71,7 +71,7 @@ func (e *NotOursError) Error() string {
 
 // Publish brings the site in a folder up to date with the stored runs. It makes the folder
 // if it does not exist. After each file, it calls wrote with the file's path in the site;
-// nil means that nobody wants to know.
+// nil means that nothing is called.
 func Publish(ctx context.Context, dir string, stored *history.Stored, wrote func(string)) (*Result, error) {
 	s := &site{dir: dir, wrote: wrote, known: map[string]history.Entry{}}
 	r, err := s.publish(ctx, stored)
