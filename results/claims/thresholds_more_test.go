@@ -235,8 +235,8 @@ func TestThresholdOfService(t *testing.T) {
 			t.Hosts = []results.Host{{Service: &results.HostService{Shed: 3}}, {Index: 1, Service: &results.HostService{Shed: 2}}}
 			return served(t)
 		}, map[string]verdict.Word{
-			"shared-10.shed <= 5": verdict.Met,
-			"shared-10.shed <= 4": verdict.Violated,
+			"shared-10.shed <= 30": verdict.Met,
+			"shared-10.shed <= 29": verdict.Violated,
 		}},
 		"broken": {part(func(t *results.Trial) { t.Service = nil; t.Outcome = results.OutcomeCrashed }), map[string]verdict.Word{
 			"shared-10.done >= 99%": verdict.Violated, // even if the two were done
