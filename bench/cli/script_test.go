@@ -294,6 +294,7 @@ func writeUserModule(dir string) error {
 		return err
 	}
 	_, rest, _ := strings.Cut(string(mod), "\n")
+	rest = strings.ReplaceAll(rest, "=> ./", "=> ../floodgate/")
 	files := map[string]string{"go.mod": "module example.com/user\n" + rest + "\nrequire " + revision.Module + " v0.0.0\n\nreplace " + revision.Module + " => ../floodgate\n"}
 	for to, from := range map[string]string{"go.sum": "../../go.sum", "sut/main.go": "testdata/user/main.go.txt"} {
 		text, err := os.ReadFile(from)
