@@ -84,6 +84,8 @@ type Setting struct {
 	Place string `json:"place,omitempty"`
 	// Limits are those of the containers: "none" or "database 1 CPU and 1.0 GiB".
 	Limits string `json:"limits,omitempty"`
+	// Profiles are the kinds of profiles that were taken: "cpu, heap"; empty means none.
+	Profiles string `json:"profiles,omitempty"`
 }
 
 // Setting returns the setting of a run. It looks at all trials, as one whose SUT could
@@ -99,6 +101,7 @@ func (r *Run) Setting() Setting {
 		}
 	}
 	s.Limits = limitsOf(containers)
+	s.Profiles = strings.Join(r.Header.Profiles, ", ")
 	return s
 }
 
@@ -123,6 +126,8 @@ func (e Environment) Setting() Setting {
 //   - governor: it sets the clock of the cores.
 //   - pinning: a part with cores of its own does not wait for the others, and has fewer
 //     of them. Records without it were not pinned.
+//   - profiles: taking them costs CPU time of the program, and interrupts it, which its
+//     latencies show. Records without them had none.
 //   - kernel, Go: an update may change times a little, and its effect may be the
 //     question. A history that began anew with each would show nothing.
 //   - nofile: the scenario sets the limit of the program under test; that of the harness
@@ -148,6 +153,7 @@ func Properties() []Property {
 		{Name: "memory limit", Breaks: Speed, value: func(s Setting) string { return limitText(s.Fingerprint.MemoryLimit) }},
 		{Name: "governor", Breaks: Times | CPUTimes, value: func(s Setting) string { return s.Fingerprint.Governor }},
 		{Name: "pinning", Breaks: Times | CPUTimes, value: func(s Setting) string { return cmp.Or(s.Fingerprint.Pinning, "none") }},
+		{Name: "profiles", Breaks: Times | CPUTimes, Fleet: true, value: func(s Setting) string { return cmp.Or(s.Profiles, "none") }},
 		{Name: "system", Breaks: Speed | DescriptorCounts | WorkCounts, Fleet: true, value: func(s Setting) string { return s.Fingerprint.OS }},
 		{Name: "architecture", Breaks: Speed, Fleet: true, value: func(s Setting) string { return s.Fingerprint.Arch }},
 		{Name: "kernel", value: func(s Setting) string { return known(s.Fingerprint.Kernel) }},

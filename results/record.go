@@ -70,6 +70,8 @@ type Header struct {
 	// decided; nil means that Planned is fixed. Planned is then the maximum number of
 	// trials, and that of all trials once the run is complete.
 	Repeat *Repeat `json:"repeat,omitempty"`
+	// Profiles are the kinds of profiles that were taken of the SUT; nil means none.
+	Profiles []string `json:"profiles,omitempty"`
 }
 
 // Environment names where the upstream and the database came from.
@@ -242,6 +244,9 @@ type Trial struct {
 	Throttled int `json:"throttled,omitempty"`
 	// Machine is the state of the machine during the trial; nil means unknown.
 	Machine *Conditions `json:"machine,omitempty"`
+	// Profiles are those of the SUT, by kind, which add to its CPU time and its latencies;
+	// nil means that none were requested.
+	Profiles []Profile `json:"profiles,omitempty"`
 	// Hosts are the SUT processes of a trial that has several, by index. The fields of the
 	// trial hold their sums and extremes, as package results/fleet defines them. Nil means
 	// one host.

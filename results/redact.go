@@ -74,6 +74,10 @@ func (t Trial) redacted() Trial {
 		discarded[i] = d
 	}
 	t.Discarded = discarded
+	t.Profiles = slices.Clone(t.Profiles)
+	for i := range t.Profiles {
+		t.Profiles[i].Error = Redact(t.Profiles[i].Error)
+	}
 	if t.Upstream != nil && t.Upstream.Errors != nil {
 		upstream := *t.Upstream
 		upstream.Errors = slices.Clone(upstream.Errors)

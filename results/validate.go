@@ -85,6 +85,11 @@ func (t *Trial) validateSelf() error {
 			return fmt.Errorf("machine: %w", err)
 		}
 	}
+	for _, p := range t.Profiles {
+		if err := p.validate(); err != nil {
+			return fmt.Errorf("profile: %w", err)
+		}
+	}
 	return nil
 }
 

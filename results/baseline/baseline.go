@@ -53,6 +53,8 @@ type Environment struct {
 	// Limits are those of the containers, as in [results.Setting]. Like the fields below
 	// that are empty or zero, it was not recorded in files of earlier versions.
 	Limits string `yaml:"container_limits,omitempty"`
+	// Profiles are the kinds of profiles that were taken; empty means none.
+	Profiles string `yaml:"profiles,omitempty"`
 }
 
 // Program is a program under test of the user's own, as in [results.SUT].

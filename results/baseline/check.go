@@ -62,7 +62,7 @@ func (b *Baseline) check() error {
 	for _, t := range [][2]string{
 		{"revision", b.Revision}, {"environment.database", e.Database}, {"environment.upstream", e.Upstream}, {"machine.cpu", m.CPU},
 		{"machine.os", m.OS}, {"machine.arch", m.Arch}, {"machine.kernel", m.Kernel}, {"machine.go", m.Go}, {"reductions_against", b.Reference},
-		{"environment.container_limits", e.Limits}, {"machine.governor", m.Governor}, {"machine.pinning", m.Pinning},
+		{"environment.container_limits", e.Limits}, {"environment.profiles", e.Profiles}, {"machine.governor", m.Governor}, {"machine.pinning", m.Pinning},
 	} {
 		k.printable(t[0], t[1])
 	}

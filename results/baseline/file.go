@@ -52,6 +52,7 @@ func (b *Baseline) Encode() []byte {
 	w.text("  ", "upstream", b.Environment.Upstream)
 	w.text("  ", "sut", b.Environment.SUT)
 	w.known("container_limits", b.Environment.Limits)
+	w.known("profiles", b.Environment.Profiles)
 	w.key("", "machine", "")
 	w.text("  ", "cpu", b.Machine.CPU)
 	w.key("  ", "cores", strconv.Itoa(b.Machine.Cores))
