@@ -45,6 +45,7 @@ func (c *checker) check() {
 	c.missing()
 	c.items()
 	c.httpService()
+	c.pprof()
 	c.closed()
 	names := c.variants()
 	levels := c.levels("levels", c.s.Levels)

@@ -79,7 +79,7 @@ func isFactor(path string, t reflect.Type) bool {
 	case reflect.Slice, reflect.Pointer, reflect.Struct, reflect.Map:
 		return false
 	}
-	for _, fixed := range []string{"sut.ready.", "sut.metrics.", "sut.addr", "sut.container.image", "sut.container.port", "sut.pid", "sut.port", "sut.host", "service.requests.", "service.success.", "service.targets", "service.tls.",
+	for _, fixed := range []string{"sut.ready.", "sut.metrics.", "sut.pprof", "sut.addr", "sut.container.image", "sut.container.port", "sut.pid", "sut.port", "sut.host", "service.requests.", "service.success.", "service.targets", "service.tls.",
 		"items.file", "items.header", "upstream.request.", "upstream.records", "upstream.body.file"} {
 		if path == fixed || strings.HasSuffix(fixed, ".") && strings.HasPrefix(path, fixed) {
 			return false

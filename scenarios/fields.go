@@ -62,6 +62,7 @@ var rules = map[string]rule{
 	"SUT.metrics":        {doc: "Metrics of an HTTP service that join its time series, in Prometheus' text format, scraped once a second; a path alone is that of path."},
 	"Scrape.path":        {doc: "Path of the metrics. Default /metrics.", filled: true},
 	"Scrape.series":      {doc: `Names of metrics, with labels if need be: http_requests_total{code="200"}; several series that match are added up. Default: ` + enumerate(DefaultSeries()) + ", as far as the service has them.", filled: true},
+	"SUT.pprof":          {doc: "Where the program serves Go's profiles (net/http/pprof), for floodgate run --profile: a path of an HTTP service such as /debug/pprof, or a URL on loopback.", filled: true},
 	"SUT.pid":            {doc: "Process of an HTTP service that runs already, in place of command. It is never signalled.", span: between(1, 1<<22)},
 	"SUT.port":           {doc: "Port of an HTTP service that runs already, in place of command: of loopback, or of sut.host.", span: between(1, 65535)},
 	"SUT.host":           {doc: "Other machine on which the service of sut.port runs. It must be allowed by --allow-target; its process is not seen. Default: this machine.", filled: true},

@@ -152,6 +152,9 @@ type SUT struct {
 	Ready Ready `yaml:"ready,omitempty" json:"ready,omitzero"`
 	// Metrics are metrics of an HTTP service that join its time series; nil means none.
 	Metrics *Scrape `yaml:"metrics,omitempty" json:"metrics,omitempty"`
+	// Pprof is where the program serves Go's profiles (net/http/pprof), for "floodgate run
+	// --profile": a path of an HTTP service, or a URL; empty means nowhere. See [SUT.PprofURL].
+	Pprof string `yaml:"pprof,omitempty" json:"pprof,omitempty"`
 	// PID is a process that runs already, and Port the loopback port on which it listens,
 	// in place of Command; zero means that Command is started. Such a process is never
 	// signalled. Its blocks are windows of time.
