@@ -356,6 +356,9 @@ func (t *serviceTrial) ended(generator int, e load.Ended) {
 	if t.feed != nil {
 		t.feed.record(e)
 	}
+	if t.recent != nil {
+		t.recent.record(e)
+	}
 }
 
 // keep keeps one of vegeta's results.

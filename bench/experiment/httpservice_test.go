@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	_ "net/http/pprof" // which the service serves
 	"os"
 	"os/exec"
 	"os/signal"
@@ -62,6 +63,12 @@ func httpService(addr, behavior string) int {
 			http.Error(w, "what?", http.StatusBadRequest)
 			return
 		}
+		switch behavior {
+		case "hot":
+			plantedHot()
+		case "waits":
+			go plantedWait()
+		}
 		client := http.DefaultClient
 		if behavior == "leaks" { // not a client's connection, which net/http may close by itself
 			c, err := net.Dial("tcp", strings.TrimPrefix(os.Getenv("UPSTREAM_URL"), "http://"))
@@ -113,6 +120,22 @@ func note(what, value string) {
 	_, _ = fmt.Fprintln(f, what, value)
 	_ = f.Close()
 }
+
+// plantedHot takes CPU time.
+//
+//go:noinline
+func plantedHot() {
+	for i := range 20_000_000 {
+		hot.Store(int64(i))
+	}
+}
+
+var hot atomic.Int64
+
+// plantedWait never ends.
+//
+//go:noinline
+func plantedWait() { select {} }
 
 const httpServiceScenario = `version: 1
 name: own

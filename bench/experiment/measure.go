@@ -43,6 +43,8 @@ type measurement struct {
 	worked   span         // of a host among several, if it was done
 	// unsupported is the error about a variant that the program cannot run; nil means none.
 	unsupported error
+	profiles    string    // the URL of the profiles that the built-in SUT serves
+	profiler    *profiler // nil means that none are requested
 	// user and system are the CPU times that the probe saw last.
 	user, system time.Duration
 	// warmUser and warmSystem are the CPU times until the end of the warm-up.
@@ -56,6 +58,8 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 	if outcome, err := m.ready(ctx); err != nil {
 		return outcome, err
 	}
+	m.startProfiler(ctx)
+	defer m.disconnectProfiles()
 	if outcome, err := m.probe(ctx); err != nil {
 		return outcome, err
 	}
@@ -67,12 +71,14 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 	}
 	m.machine = machine.StartWatch()
 	defer m.stopProbe()
+	m.beginProfiles(ctx)
 	if m.service == nil {
 		outcome, err = m.work(ctx)
 	} else {
 		failed := m.part.service.run(ctx)
 		outcome, err = failed.outcome, failed.err
 	}
+	m.stopProfiles()
 	if err != nil {
 		return outcome, err
 	}
@@ -117,6 +123,7 @@ func (m *measurement) ready(ctx context.Context) (string, error) {
 	if err == nil {
 		ready, err = m.process.Await(bounded, sut.TypeReady)
 	}
+	m.profiles = ready.Profiles
 	if s := m.planned.Level.Scenario; err == nil && len(s.SUT.Command) > 0 {
 		m.unsupported = unsupported(s, ready.Capabilities)
 		return results.OutcomeFailed, m.unsupported

@@ -37,6 +37,7 @@ type serviceTrial struct {
 	sent     uint64                  // the number after the highest that was sent, including those after the load
 	stopLoad context.CancelCauseFunc // ends the load; nil before it
 	feed     *feed                   // nil without Trials.Live
+	recent   *feed                   // the latencies that profiles are taken at; nil without profiles
 	attacks  []*vegeta.Result        // to be saved
 	stacks   string                  // those of the first host that stalled
 }
@@ -65,6 +66,9 @@ func newServiceTrial(r *Trials, planned ScheduledTrial, record *results.Trial, h
 	}
 	if r.Live != nil {
 		t.feed = newFeed()
+	}
+	if r.Profiling != nil {
+		t.recent = newFeed()
 	}
 	return t
 }
@@ -142,6 +146,9 @@ func (t *serviceTrial) loadAndRecover(ctx context.Context) failedHost {
 	err := t.load(alive)
 	if err == nil {
 		t.awaitRecovery(alive)
+	}
+	for _, h := range t.hosts {
+		h.m.stopProfiles()
 	}
 	observed()
 	if ended := new(endedHostError); errors.As(context.Cause(alive), &ended) {

@@ -52,6 +52,8 @@ type Trials struct {
 	// Live receives the state of a service's trial ten times a second, in a goroutine
 	// of the trial, which waits for it to return; nil means that nothing is called.
 	Live func(Live)
+	// Profiling requests profiles of the SUT, which must be one process; nil means none.
+	Profiling *Profiling
 	// Unobserved runs the SUT without its recorder and counts descriptors only before
 	// and after the work; Unwritten replaces its writer by one that does nothing. They
 	// serve benchmarks of the cost of measuring and writing.
@@ -132,6 +134,11 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 			fail(&record, results.OutcomeFailed, err)
 		}
 	}
+	if a != nil && a.profiles != nil && ctx.Err() == nil {
+		if err := a.profiles(); err != nil {
+			fail(&record, results.OutcomeFailed, err)
+		}
+	}
 	scrub(&record, r.clean(s))
 	if u := record.Upstream; u != nil && u.Refused > 0 && ctx.Err() == nil {
 		return record, &BudgetError{Allowed: s.External.MaxRequests()}
@@ -192,6 +199,9 @@ func scrub(record *results.Trial, clean func(string) string) {
 	for i := range record.Errors {
 		record.Errors[i].Sample = clean(record.Errors[i].Sample)
 	}
+	for i := range record.Profiles {
+		record.Profiles[i].Error = clean(record.Profiles[i].Error)
+	}
 	for _, h := range record.Hosts {
 		for i := range h.Errors {
 			h.Errors[i].Sample = clean(h.Errors[i].Sample)
@@ -243,6 +253,8 @@ type attempt struct {
 	record  *results.Trial
 	service *serviceTrial // nil means that the SUT processes its items once
 	failed  []string      // the items that it reported as failed
+	// profiles stores the profiles, if there are any.
+	profiles func() error
 	// unsupported is the error about a variant that the program cannot run; nil means none.
 	unsupported error
 }
@@ -273,7 +285,7 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 		fail(record, outcome, err)
 	}
 	m.finish()
-	return &attempt{record: record, service: service, failed: m.report.Failed, unsupported: m.unsupported}
+	return &attempt{record: record, service: service, failed: m.report.Failed, unsupported: m.unsupported, profiles: m.saveProfiles}
 }
 
 // startFailure returns the outcome of a trial whose SUT could not be started.
@@ -422,6 +434,6 @@ func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
 		},
 		Serial: s.SUT.Serial, NoFile: s.SUT.NoFile, Observe: !r.Unobserved,
 		Writes: !r.Unwritten && s.Database.Documents != scenarios.DocumentsNone,
-		Inject: t.Inject, Sample: s.Service == nil && s.Adapts(),
+		Inject: t.Inject, Profiles: r.Profiling.kinds(), Sample: s.Service == nil && s.Adapts(),
 	}, nil
 }

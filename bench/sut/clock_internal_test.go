@@ -43,7 +43,7 @@ func newFakeHost(offset time.Duration, delay func() time.Duration) *fakeHost {
 		defer close(h.process.exited)
 		defer out.Close()
 		delayed := slowWriter{out, delay}
-		h.ended <- converse(delayedReader(in, delay), delayed, func() {}, clock, Message{}, func(Spec, *input, func(Message) error) (*Report, func() error, error) {
+		h.ended <- converse(delayedReader(in, delay), delayed, func() {}, clock, func(Spec) (Message, error) { return Message{}, nil }, func(Spec, *input, func(Message) error) (*Report, func() error, error) {
 			h.started = time.Now()
 			time.Sleep(time.Second)
 			return &Report{}, func() error { return nil }, nil

@@ -148,7 +148,13 @@ func install(path string) (err error) {
 // serve runs one trial of the built-in SUT by the protocol. It calls orphaned if the
 // harness dies before the end of the trial.
 func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
-	ready := Message{Name: "floodgate"}
+	ready := func(spec Spec) (m Message, err error) {
+		m.Name = "floodgate"
+		if len(spec.Profiles) > 0 {
+			m.Profiles, err = serveProfiles(spec.Profiles)
+		}
+		return m, err
+	}
 	return converse(stdin, stdout, orphaned, newHostClock(), ready, func(spec Spec, in *input, send func(Message) error) (*Report, func() error, error) {
 		core, err := newCore(spec)
 		if err != nil {
@@ -164,14 +170,15 @@ func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
 // returns the report and a function that closes its clients. If the harness dies, the
 // process exits.
 func Serve(stdin io.Reader, stdout io.Writer, ready Message, run func(Spec) (*Report, func() error, error)) error {
-	return converse(stdin, stdout, func() { os.Exit(exitOrphan) }, newHostClock(), ready, func(spec Spec, _ *input, _ func(Message) error) (*Report, func() error, error) {
+	is := func(Spec) (Message, error) { return ready, nil }
+	return converse(stdin, stdout, func() { os.Exit(exitOrphan) }, newHostClock(), is, func(spec Spec, _ *input, _ func(Message) error) (*Report, func() error, error) {
 		return run(spec)
 	})
 }
 
-// converse speaks the protocol with the harness, and calls run at "go", or at the instant
-// that it names.
-func converse(stdin io.Reader, stdout io.Writer, orphaned func(), clock hostClock, ready Message, run func(Spec, *input, func(Message) error) (*Report, func() error, error)) error {
+// converse speaks the protocol with the harness, and calls ready for that message and run at
+// "go", or at the instant that it names.
+func converse(stdin io.Reader, stdout io.Writer, orphaned func(), clock hostClock, makeReady func(Spec) (Message, error), run func(Spec, *input, func(Message) error) (*Report, func() error, error)) error {
 	in := newInput(stdin, orphaned)
 	out := json.NewEncoder(stdout)
 	var spec Spec
@@ -182,6 +189,10 @@ func converse(stdin io.Reader, stdout io.Writer, orphaned func(), clock hostCloc
 		return fmt.Errorf("the harness speaks version %d of the protocol, this is version %d", spec.Floodgate, Version)
 	}
 	if err := openPoller(); err != nil {
+		return err
+	}
+	ready, err := makeReady(spec)
+	if err != nil {
 		return err
 	}
 	ready.Floodgate, ready.Type, ready.Clock, ready.Warmup = Version, TypeReady, true, true

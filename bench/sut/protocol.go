@@ -98,6 +98,9 @@ type Spec struct {
 	AllowTargets []string `json:"allow_targets,omitempty"`
 	// Inject holds the faults that the built-in SUT injects.
 	Inject Faults `json:"inject,omitzero"`
+	// Profiles are the kinds of profiles that the built-in SUT serves on an address that it
+	// names with "ready"; nil means that it serves none.
+	Profiles []string `json:"profiles,omitempty"`
 }
 
 // WarmupSpec describes the work at "warmup", before "go".
@@ -160,6 +163,8 @@ type Message struct {
 	Type      string `json:"type"`
 	// Name of the program, with "ready".
 	Name string `json:"name,omitempty"`
+	// Profiles is the URL at which the built-in SUT serves profiles, with "ready".
+	Profiles string `json:"profiles,omitempty"`
 	// Capabilities of the program, with "ready".
 	Capabilities
 	*Report
