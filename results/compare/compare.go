@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/profile"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
 	"floodgate/results/verdict"
@@ -44,6 +45,8 @@ type Comparison struct {
 	Rows []Row `json:"rows"`
 	// Only lists the variants and levels that only one run has.
 	Only []string `json:"only,omitempty"`
+	// Profiles compare those that both runs have; nil means none.
+	Profiles []profile.Group `json:"profiles,omitempty"`
 	// Caution is [Caution].
 	Caution string `json:"caution"`
 }
@@ -129,6 +132,7 @@ func Compare(a, b *results.Run, o Options) (*Comparison, error) {
 	if err := c.rows(x, y); err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
+	c.Profiles = profile.Between(a, b)
 	return c, nil
 }
 

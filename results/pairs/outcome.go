@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/profile"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
 	"floodgate/results/verdict"
@@ -57,6 +58,8 @@ type Outcome struct {
 	Counts     []Count `json:"counts,omitempty"`
 	// Movements holds the stages and resources of revisions, which explain the verdict.
 	Movements []Movement `json:"movements,omitempty"`
+	// Profiles compare those of both revisions; nil means that none were taken.
+	Profiles []profile.Group `json:"profiles,omitempty"`
 	// Output is where the standard output of commands went: pipe or null; empty for
 	// revisions.
 	Output string `json:"output,omitempty"`

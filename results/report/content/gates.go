@@ -288,7 +288,7 @@ func EstimatedPower(v *pairs.Outcome) []string {
 
 // Movements describes which stages and resources of revisions moved, a line for each
 // variant: "bounded-10 at items=200: fetch +11 % [8, 14], write unchanged [-1, 2]; CPU per
-// item +9 % [7, 11]". It is nil if nothing was compared.
+// item +9 % [7, 11]", and then the functions that grew most. It is nil if nothing was compared.
 func Movements(v *pairs.Outcome) (lines []string) {
 	var stages, resources []string
 	for i, m := range v.Movements {
@@ -308,7 +308,7 @@ func Movements(v *pairs.Outcome) (lines []string) {
 		lines = append(lines, fmt.Sprintf("from A to B, %s at %s: %s (95 %% intervals, which explain and do not decide)", m.Variant, m.Level, strings.Join(groups, "; ")))
 		stages, resources = nil, nil
 	}
-	return lines
+	return append(lines, ProfileLines(v.Profiles)...)
 }
 
 // movement writes a change with its interval: "+11 % [8, 14]", "+3 [3, 3]", or "unchanged

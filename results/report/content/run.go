@@ -110,6 +110,9 @@ func (p *Run) Facts() *text.Grid {
 	if p.Record.Header.SUT != nil {
 		g.Add("sut", sutLine(*p.Record.Header.SUT))
 	}
+	if line := profilesLine(p.Record); line != "" {
+		g.Add("profiles", line)
+	}
 	return g
 }
 

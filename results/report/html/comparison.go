@@ -39,6 +39,11 @@ func Comparison(w io.Writer, c *compare.Comparison) error {
 		pg.DataNote = "The comparison is too large to embed in this page."
 	}
 	if err == nil {
+		var files []download
+		files, err = profileDownloads(c.B.ID, c.Profiles)
+		pg.Downloads = append(pg.Downloads, files...)
+	}
+	if err == nil {
 		err = pg.write(w)
 	}
 	if err != nil {
@@ -70,6 +75,9 @@ func (pg *page) compared(c *compare.Comparison) {
 		ratios.None = fmt.Sprintf("%s omitted for lack of space; the tables have the numbers.", text.Plural(drawn.leftOut, "chart was", "charts were"))
 	}
 	pg.Sections = []section{ratios}
+	if len(c.Profiles) > 0 {
+		pg.Sections = append(pg.Sections, drawn.profiles(c.Profiles))
+	}
 }
 
 // ratios adds the ratios of makespans at a level, and the makespans.

@@ -11,6 +11,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/claims"
+	"floodgate/results/profile"
 	"floodgate/results/report/content"
 	"floodgate/results/summary"
 	"floodgate/results/text"
@@ -34,12 +35,17 @@ func Run(w io.Writer, run *results.Run, v *claims.Outcome, o Options) error {
 	if err != nil {
 		return fail(err)
 	}
-	sections, err := (&pictures{index: x, verdict: v}).all()
+	drawn := &pictures{index: x, verdict: v}
+	sections, err := drawn.all()
 	if err != nil {
 		return fail(err)
 	}
 	p := &content.Run{Record: run, Outcome: v}
 	pg := page{Title: content.Title(v), Run: v.Run, Exit: fmt.Sprint(v.Exit), Terms: terms, Home: o.Home}
+	groups := profile.OfRun(run)
+	if len(groups) > 0 {
+		sections = append(sections, drawn.profiles(groups))
+	}
 	pg.place(sections)
 	pg.judged(p)
 	pg.tables(p)
@@ -47,6 +53,11 @@ func Run(w io.Writer, run *results.Run, v *claims.Outcome, o Options) error {
 	if pg.Downloads, pg.DataNote, err = downloads(v, o.Record); err != nil {
 		return fail(err)
 	}
+	files, err := profileDownloads(v.Run, groups)
+	if err != nil {
+		return fail(err)
+	}
+	pg.Downloads = append(pg.Downloads, files...)
 	if err := pg.write(w); err != nil {
 		return fail(err)
 	}

@@ -1,6 +1,6 @@
 // Package chart draws charts as static SVG: lines with intervals over linear and
-// logarithmic axes ([Chart]), and values or stacked shares by name ([Rows]). See the
-// example of [Chart.SVG].
+// logarithmic axes ([Chart]), values or stacked shares by name ([Rows]), and stacks of calls
+// ([Flame]). See the example of [Chart.SVG].
 //
 // Colors are classes of [CSS], which has a light and a dark theme. Nothing is
 // distinguished by color alone: lines have different markers and their names. Values
