@@ -14,6 +14,7 @@ import (
 	stored "floodgate/results"
 	"floodgate/results/atomicfile"
 	results "floodgate/results/pairs"
+	"floodgate/results/profile"
 	"floodgate/scenarios"
 )
 
@@ -21,12 +22,14 @@ import (
 const unfinished = "unfinished"
 
 // CreateRecord creates the record of one side, "a" or "b", in the comparison's directory. Trials
-// are written to its subdirectory "unfinished" as they are appended.
-func CreateRecord(dir, name string, s *scenarios.Scenario, env stored.Environment, machine stored.Fingerprint, side results.Side, now time.Time) (*stored.Store, error) {
+// are written to its subdirectory "unfinished" as they are appended. They have
+// profiles of the kinds; nil means none.
+func CreateRecord(dir, name string, s *scenarios.Scenario, env stored.Environment, machine stored.Fingerprint, side results.Side, profiles []string, now time.Time) (*stored.Store, error) {
 	header, err := headerOf(name, s, env, machine, side, now)
 	if err != nil {
 		return nil, err
 	}
+	header.Profiles = profiles
 	return stored.Create(filepath.Join(dir, unfinished), header)
 }
 
@@ -49,8 +52,11 @@ func headerOf(name string, s *scenarios.Scenario, env stored.Environment, machin
 // unfinished records. Without blocks, nothing remains.
 func FinishRecords(dir string, blocks int) error {
 	for _, name := range []string{"a", "b"} {
-		if blocks == 0 {
-			break
+		if blocks == 0 { // profiles are written before their trials
+			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := finish(dir, name, blocks); err != nil {
 			return fmt.Errorf("finish the record of %s: %w", name, err)
@@ -86,6 +92,35 @@ func finish(dir, name string, blocks int) (err error) {
 		}
 	}
 	return store.Finish()
+}
+
+// CompareProfiles compares the profiles of the finished records a and b, and stores those of
+// each side, merged over its trials, in the folder of profiles of the comparison: as
+// 1-cpu-a.pb.gz and 1-cpu-b.pb.gz, and so on for further kinds and variants.
+func CompareProfiles(dir string) ([]profile.Group, error) {
+	var sides [2]*stored.Run
+	for i, name := range []string{"a", "b"} {
+		var err error
+		if sides[i], err = stored.Open(filepath.Join(dir, name)); err != nil {
+			return nil, err
+		}
+	}
+	groups := profile.Between(sides[0], sides[1])
+	for i, g := range groups {
+		for side, p := range map[string]*profile.Profile{"a": g.From, "b": g.To} {
+			if p == nil {
+				continue
+			}
+			content, err := p.Bytes()
+			if err == nil {
+				err = stored.SaveProfile(dir, fmt.Sprintf("%d-%s-%s.pb.gz", i+1, g.Kind, side), content)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("store the merged profiles: %w", err)
+			}
+		}
+	}
+	return groups, nil
 }
 
 // Names of the files in a comparison's directory.

@@ -92,7 +92,7 @@ func TestRevisionsOfAnHTTPService(t *testing.T) {
 			p := abtest.Pairs{Scenario: s, Descriptors: 10, Progress: func(int, int) {}, Note: func(string) {}}
 			for side, into := range map[string]*abtest.Side{"a": &p.A, "b": &p.B} {
 				env := records.Environment{Kind: "embedded", Database: "none", Upstream: "none"}
-				store, err := abtest.CreateRecord(t.TempDir(), side, s, env, records.Fingerprint{}, results.Side{}, time.Unix(0, 0))
+				store, err := abtest.CreateRecord(t.TempDir(), side, s, env, records.Fingerprint{}, results.Side{}, nil, time.Unix(0, 0))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -32,7 +32,7 @@ func comparePairs(t *testing.T, a, b *machine) (v *results.Outcome, stored [2]*r
 	}{{"a", a, &p.A}, {"b", b, &p.B}} {
 		side.machine.random = rand.New(rand.NewPCG(uint64(i), 4))
 		env := records.Environment{Kind: "embedded", Database: "none", Upstream: "none"}
-		store, err := abtest.CreateRecord(t.TempDir(), side.name, s, env, records.Fingerprint{}, results.Side{}, time.Unix(0, 0))
+		store, err := abtest.CreateRecord(t.TempDir(), side.name, s, env, records.Fingerprint{}, results.Side{}, nil, time.Unix(0, 0))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,6 +36,7 @@ type runOptions struct {
 	shardFlag      string
 	shard          scenarios.Shard // zero means all hosts
 	environment    command.EnvironmentFlags
+	profile        command.ProfileFlag
 	saveVegeta     string
 	format, idFile string
 	file           string                     // the scenario's file; empty means that it is built in or unknown
@@ -91,6 +92,7 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 	o.subset.Register(flags)
 	o.Flag(flags)
 	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` of a service's results for vegeta")
+	o.profile.Register(flags)
 	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics")
 	flags.StringVar(&o.resume, "resume", "", "continue the interrupted run `ID`")
 	flags.StringVar(&o.shardFlag, "shard", "", "run only shard `I/N` of a fleet; see merge")
@@ -102,6 +104,7 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 		cmd.MarkFlagsMutuallyExclusive("resume", name)
 	}
 	cmd.MarkFlagsMutuallyExclusive("resume", "save-vegeta")
+	cmd.MarkFlagsMutuallyExclusive("resume", "profile") // which the run has or has not
 	cmd.MarkFlagsMutuallyExclusive("resume", "shard")
 	return cmd
 }
@@ -158,6 +161,11 @@ func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 	}
 	if o.environment.Kind == environment.Kubernetes {
 		if err := command.CheckPods(all, names); err != nil {
+			return err
+		}
+	}
+	for _, s := range all {
+		if _, err := o.profile.Of(s, o.environment.Kind, o.shard.Of > 0); err != nil {
 			return err
 		}
 	}
@@ -229,6 +237,9 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 		return command.Usage(err)
 	}
 	header.ID, header.Command = id, reproduce.In(header.Environment)
+	if header.Profiles, err = o.profile.Of(s, header.Environment.Kind, o.shard.Of > 0); err != nil {
+		return err
+	}
 	if o.shard.Of > 0 {
 		header.Shard = &results.Shard{Numbers: []int{o.shard.Number}, Of: o.shard.Of}
 	}
@@ -240,7 +251,7 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 	if err != nil {
 		return command.NotMeasured(err)
 	}
-	return o.execute(ctx, s, store, nil, setup, env)
+	return o.execute(ctx, s, store, &results.Run{Header: header}, setup, env)
 }
 
 // divide leaves a shard its part of what external servers may get, and says what it is.
@@ -311,7 +322,7 @@ func (o *runOptions) resumeRun(ctx context.Context) error {
 		return command.Usage(err)
 	}
 	o.repeater = claims.NewRepeater(begun.Header, begun.Trials)
-	return o.execute(ctx, s, store, begun.Trials, setup, env)
+	return o.execute(ctx, s, store, begun, setup, env)
 }
 
 // reopen opens the run to resume, which must have started on this machine.
@@ -334,7 +345,7 @@ func (o *runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.
 		store.Close()
 		return nil, nil, nil, err
 	}
-	if err := mixable(begun.Setting(), results.Setting{Fingerprint: now.Fingerprint, SUT: now.SUT}); err != nil {
+	if err := mixable(begun.Setting(), results.Setting{Fingerprint: now.Fingerprint, SUT: now.SUT, Profiles: begun.Setting().Profiles}); err != nil {
 		store.Close()
 		return nil, nil, nil, err
 	}
@@ -377,8 +388,8 @@ const (
 	maxFalseStarts = 3
 )
 
-// execute runs the missing trials of a run, then judges and prints it.
-func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *command.Setup, env *environment.Environment) error {
+// execute runs the trials of a run that have not begun, then judges and prints it.
+func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, begun *results.Run, u *command.Setup, env *environment.Environment) error {
 	defer store.Close()
 	if err := writeID(o.idFile, store.ID()); err != nil {
 		return command.NotMeasured(err)
@@ -387,7 +398,7 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	if err != nil {
 		return command.NotMeasured(err)
 	}
-	aborter, err := claims.NewAborter(s, done)
+	aborter, err := claims.NewAborter(s, begun.Trials)
 	if err != nil {
 		return command.NotMeasured(err)
 	}
@@ -396,6 +407,11 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	trials := experiment.NewTrials(env, u.Options.Executable, store.ID())
 	trials.Cores = u.Pinning.SUT
 	trials.Container, trials.Launcher, trials.SaveVegeta, trials.Live = u.SUT, u.Launcher, o.save, shown.Live
+	if kinds := begun.Header.Profiles; kinds != nil {
+		trials.Profiling = &experiment.Profiling{Kinds: kinds, Save: func(name string, content []byte) error {
+			return results.SaveProfile(store.Dir(), name, content)
+		}}
+	}
 	runner := experiment.Runner{
 		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.UpstreamProbe(env),
 		Retries: runRetries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,
@@ -408,7 +424,7 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	}
 	ended, err := o.repeater.Analyze()
 	if err == nil && ended == "" {
-		err = runner.Run(ctx, plan, done)
+		err = runner.Run(ctx, plan, begun.Trials)
 	}
 	view.Close()
 	if o.repeater.Ended() && errors.Is(err, experiment.ErrAborted) {

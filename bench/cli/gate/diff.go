@@ -15,6 +15,7 @@ import (
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
 	"floodgate/bench/machine"
+	records "floodgate/results"
 	verdicts "floodgate/results/pairs"
 	"floodgate/scenarios"
 )
@@ -27,6 +28,7 @@ type diffOptions struct {
 	level       string
 	descriptors int
 	environment command.EnvironmentFlags
+	profile     command.ProfileFlag
 }
 
 func newGateDiff(stdout, stderr io.Writer) *cobra.Command {
@@ -60,6 +62,7 @@ sut.build in a copy of each revision, and runs there; without it, go builds
 	flags.StringVar(&o.level, "level", "", "`level` (default the last)")
 	flags.IntVar(&o.descriptors, "allow-descriptors", abtest.DefaultDescriptors, "`number` of more descriptors")
 	o.environment.Register(flags)
+	o.profile.Register(flags)
 	o.flags(cmd)
 	return cmd
 }
@@ -72,6 +75,9 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 	}
 	s, err := o.restricted(ctx, v, dir, names)
 	if err != nil {
+		return err
+	}
+	if _, err := o.profile.Of(s, o.environment.Kind, false); err != nil {
 		return err
 	}
 	source := abtest.Source{Dir: dir, Ref: ref, Build: o.build, Note: o.Note}
@@ -163,19 +169,29 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 	if err := o.estimatePower(v); err != nil {
 		return err
 	}
+	kinds, err := o.profile.Of(s, described.Kind, false)
+	if err != nil {
+		return err
+	}
 	p := abtest.Pairs{Scenario: s, Descriptors: o.descriptors, Progress: o.progress, Note: o.Note}
 	for _, side := range []struct {
 		name    string
 		program abtest.Program
 		into    *abtest.Side
 	}{{"a", built.A, &p.A}, {"b", built.B, &p.B}} {
-		store, err := abtest.CreateRecord(v.Records, side.name, s, described, v.Machine, side.program.Side, v.Started)
+		store, err := abtest.CreateRecord(v.Records, side.name, s, described, v.Machine, side.program.Side, kinds, v.Started)
 		if err != nil {
 			return err
 		}
 		defer store.Close()
 		trials := experiment.NewTrials(env, u.Options.Executable, v.ID)
 		trials.Cores = u.Pinning.SUT
+		if kinds != nil {
+			folder := filepath.Join(v.Records, side.name) // of the finished record
+			trials.Profiling = &experiment.Profiling{Kinds: kinds, Whole: true, Save: func(name string, content []byte) error {
+				return records.SaveProfile(folder, name, content)
+			}}
+		}
 		*side.into = abtest.Side{Tester: trials, Store: store}
 		switch {
 		case built.Own:
@@ -196,6 +212,11 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 	}
 	if err := errors.Join(p.A.Store.Close(), p.B.Store.Close(), abtest.FinishRecords(v.Records, blocks)); err != nil {
 		return err
+	}
+	if kinds != nil && blocks > 0 {
+		if v.Profiles, err = abtest.CompareProfiles(v.Records); err != nil {
+			return err
+		}
 	}
 	if blocks > 0 {
 		v.Notes = append(v.Notes, fmt.Sprintf("side by side: floodgate compare %s %s", filepath.Join(v.Records, "a"), filepath.Join(v.Records, "b")))
