@@ -99,7 +99,7 @@ type schemaOf struct {
 }
 
 func newSchema(t *testing.T) object {
-	s := schemaOf{docs: docs(t, "record.go", "doubt.go", "parse.go"), defs: object{}}
+	s := schemaOf{docs: docs(t, "record.go", "profile.go", "doubt.go", "parse.go"), defs: object{}}
 	lines := []any{}
 	for _, v := range []any{results.Header{}, results.Trial{}, results.Footer{}} {
 		lines = append(lines, s.of(reflect.TypeOf(v)))

@@ -125,9 +125,11 @@ func note(what, value string) {
 //
 //go:noinline
 func plantedHot() {
-	for i := range 20_000_000 {
-		hot.Store(int64(i))
+	sum := int64(0)
+	for i := range int64(10_000_000) {
+		sum = sum*31 ^ i
 	}
+	hot.Store(sum)
 }
 
 var hot atomic.Int64

@@ -53,10 +53,10 @@ func TestHTTPServiceProfiles(t *testing.T) {
 			if whole != (cpu.Peak == "") || cpu.Taken == 0 || cpu.Window == 0 {
 				t.Errorf("%+v", cpu)
 			}
-			first := profile.Growth(read(t, profile.CPU, files[cpu.File]), nil).Cumulative
-			at := slices.IndexFunc(first, func(f profile.Function) bool { return strings.HasSuffix(f.Name, ".plantedHot") })
-			if flat := profile.Growth(read(t, profile.CPU, files[cpu.File]), nil).Flat; len(flat) == 0 || at < 0 || !strings.HasSuffix(flat[0].Name, ".plantedHot") {
-				t.Errorf("the hot function is not the first one of %+v", flat)
+			grown := profile.Growth(read(t, profile.CPU, files[cpu.File]), nil)
+			// On a busy machine, the program may have got no CPU time in one window.
+			if whole && len(grown.Flat) == 0 || len(grown.Flat) > 0 && !strings.HasSuffix(grown.Flat[0].Name, ".plantedHot") {
+				t.Errorf("the hot function is not the first one of %+v", grown.Flat)
 			}
 			if len(files) != 3 || files["trial-0000-mutex-before.pb.gz"] == nil {
 				t.Errorf("files %q", slices.Sorted(maps.Keys(files)))
