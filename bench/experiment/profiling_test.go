@@ -92,7 +92,7 @@ func TestProfilesOfTheBuiltIn(t *testing.T) {
 		s := scenario(t, `version: 1
 name: profiled
 title: A profiled run
-items: {count: 20}
+items: {kind: phone-numbers, count: 20}
 levels: [{items: [20]}]
 upstream: {late_bound: 30s}
 variants: [{strategy: bounded, limit: 4}]

@@ -48,8 +48,8 @@ func (f *ProfileFlag) Of(s *scenarios.Scenario, env string, shard bool) ([]strin
 	switch {
 	case env == environment.Kubernetes:
 		return nil, Usage(errors.New("--profile is not possible in pods, whose profiles are not on this machine; run the scenario in another environment"))
-	case s.SUT.HostCount() > 1 && !shard:
-		return nil, Usage(fmt.Errorf("--profile is of one process, but sut.hosts of scenario %s is %d", s.Name, s.SUT.HostCount()))
+	case hosts(s) > 1 && !shard:
+		return nil, Usage(fmt.Errorf("--profile is of one process, but sut.hosts of scenario %s is %d", s.Name, hosts(s)))
 	case (s.SUT.OwnProgram() || s.SUT.Runs()) && s.SUT.Pprof == "":
 		return nil, Usage(fmt.Errorf("--profile: set sut.pprof of scenario %s to the path or URL where the program serves net/http/pprof, such as /debug/pprof. "+
 			"Floodgate cannot profile a program without it. Where the runtime can, ask it for the stacks of its threads during a run: "+
@@ -62,4 +62,17 @@ func (f *ProfileFlag) Of(s *scenarios.Scenario, env string, shard bool) ([]strin
 		}
 	}
 	return kinds, nil
+}
+
+// hosts returns the most processes of a trial at any level.
+func hosts(s *scenarios.Scenario) int {
+	most := s.SUT.HostCount()
+	levels, err := s.ExpandLevels()
+	if err != nil { // which the loader reported
+		return most
+	}
+	for _, l := range levels {
+		most = max(most, l.Scenario.SUT.HostCount())
+	}
+	return most
 }
