@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -17,6 +18,8 @@ type Group struct {
 	// Trials is the number of merged trials, and TrialsA that of A where A is compared with B.
 	Trials  int `json:"trials"`
 	TrialsA int `json:"trials_a,omitempty"`
+	// Invalid reports that no trial was measured, so that those are compared that were invalid.
+	Invalid bool `json:"invalid,omitempty"`
 	Ranking
 	// Error says why there is no comparison; empty means that there is one.
 	Error string `json:"error,omitempty"`
@@ -28,27 +31,31 @@ type Group struct {
 // Compared reports whether A is compared with B.
 func (g Group) Compared() bool { return g.TrialsA > 0 }
 
-// trialsOf returns the trials of a variant at a level that were measured and have a profile
-// of a kind, or that lack it for a reason.
-func trialsOf(run *results.Run, variant, level, kind string) (found []results.Profile, why string) {
-	for _, t := range run.Trials {
-		if t.Variant != variant || t.LevelName != level || t.Outcome != results.OutcomeOK && t.Outcome != results.OutcomeStalled {
-			continue
-		}
-		for _, p := range t.Profiles {
-			switch {
-			case p.Kind != kind:
-			case p.File != "":
-				found = append(found, p)
-			case why == "":
-				why = p.Error
+// trialsOf returns the profiles of a kind of the measured trials of a variant at a level or,
+// if they have none, of the invalid ones, in which the machine was overloaded: they cannot
+// tell how long the program took, but what it did. Without any, why is the reason.
+func trialsOf(run *results.Run, variant, level, kind string) (found []results.Profile, invalid bool, why string) {
+	of := func(outcomes ...string) {
+		for _, t := range run.Trials {
+			if t.Variant != variant || t.LevelName != level || !slices.Contains(outcomes, t.Outcome) {
+				continue
+			}
+			for _, p := range t.Profiles {
+				switch {
+				case p.Kind != kind:
+				case p.File != "":
+					found = append(found, p)
+				case why == "":
+					why = p.Error
+				}
 			}
 		}
 	}
-	if why == "" {
-		why = "no trial has one"
+	if of(results.OutcomeOK, results.OutcomeStalled); len(found) == 0 {
+		invalid = true
+		of(results.OutcomeInvalid)
 	}
-	return found, why
+	return found, invalid, cmp.Or(why, "no trial has one")
 }
 
 // mean reads profiles and returns the mean of a trial.
@@ -89,8 +96,8 @@ func before(p results.Profile) string { return p.Before }
 // variant at each level, in the order of the trials.
 func OfRun(run *results.Run) (all []Group) {
 	for _, g := range groups(run) {
-		found, why := trialsOf(run, g.Variant, g.Level, g.Kind)
-		g.Trials = len(found)
+		found, invalid, why := trialsOf(run, g.Variant, g.Level, g.Kind)
+		g.Trials, g.Invalid = len(found), invalid
 		if len(found) == 0 {
 			g.Error = why
 			all = append(all, g)
@@ -113,9 +120,9 @@ func Between(a, b *results.Run) (all []Group) {
 		if !slices.ContainsFunc(others, func(o Group) bool { return o.Variant == g.Variant && o.Level == g.Level && o.Kind == g.Kind }) {
 			continue
 		}
-		ofA, whyA := trialsOf(a, g.Variant, g.Level, g.Kind)
-		ofB, whyB := trialsOf(b, g.Variant, g.Level, g.Kind)
-		g.TrialsA, g.Trials = len(ofA), len(ofB)
+		ofA, invalidA, whyA := trialsOf(a, g.Variant, g.Level, g.Kind)
+		ofB, invalidB, whyB := trialsOf(b, g.Variant, g.Level, g.Kind)
+		g.TrialsA, g.Trials, g.Invalid = len(ofA), len(ofB), invalidA || invalidB
 		switch {
 		case len(ofA) == 0:
 			g.Error = "A: " + whyA

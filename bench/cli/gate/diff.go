@@ -38,13 +38,12 @@ func newGateDiff(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Judge whether the working tree is slower or hungrier than a commit",
 		Example: `  floodgate gate diff origin/main reportd.yaml              # an HTTP service
   floodgate gate diff HEAD~1 mine.yaml --build ./cmd/mine   # another program`,
-		Long: `Builds the git commit REF and the working tree in a temporary folder, leaving
-the repository as it is. Runs a scenario (default report) with both in pairs
-until it is clear whether the working tree takes more than --margin longer.
-Of an HTTP service, p99 and CPU time per request are compared. Errors, documents
-and descriptors are compared by count. The program of sut.command is built by
-sut.build in a copy of each revision, and runs there; without it, go builds
---build, or the main package of its name, such as ./cmd/reportd for ./reportd.`,
+		Long: `Builds the git commit REF and the working tree, leaving the repository as it is.
+Runs a scenario (default report) with both in pairs until it is clear whether
+the working tree takes more than --margin longer. Of an HTTP service, p99 and
+CPU time per request are compared; errors, documents and descriptors by count.
+sut.build builds sut.command in a copy of each revision, where it runs; without
+it, go builds --build, or the main package of its name, such as ./cmd/reportd.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

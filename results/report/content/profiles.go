@@ -49,8 +49,8 @@ func ShortFunction(name string) string {
 // growing is the number of functions that [ProfileLine] names.
 const growing = 3
 
-// ProfileLine names the functions that grew most: "cpu: main.hash +1.20 s (+1.30 s with its
-// calls), …; 2.10 s in A, 3.30 s in B, a trial".
+// ProfileLine names the functions that grew most: "cpu profile, 2.10 s to 3.30 s a trial:
+// main.hash +1.20 s (+1.30 s with its calls), …".
 func ProfileLine(g profile.Group) string {
 	if g.Error != "" {
 		return fmt.Sprintf("%s profile: not compared: %s", g.Kind, g.Error)
@@ -59,7 +59,15 @@ func ProfileLine(g profile.Group) string {
 	for _, f := range g.Flat[:min(len(g.Flat), growing)] {
 		functions = append(functions, fmt.Sprintf("%s %s (%s with its calls)", ShortFunction(f.Name), Grown(g.Kind, f.Flat), Grown(g.Kind, f.Cumulative)))
 	}
-	return fmt.Sprintf("%s profile, %s to %s a trial: %s", g.Kind, profile.Format(g.Kind, g.Before), profile.Format(g.Kind, g.After), cmp.Or(strings.Join(functions, ", "), "no function grew"))
+	return fmt.Sprintf("%s profile%s, %s to %s a trial: %s", g.Kind, Invalid(g), profile.Format(g.Kind, g.Before), profile.Format(g.Kind, g.After), cmp.Or(strings.Join(functions, ", "), "no function grew"))
+}
+
+// Invalid returns " of invalid trials", or "" for a comparison of measured ones.
+func Invalid(g profile.Group) string {
+	if g.Invalid {
+		return " of invalid trials"
+	}
+	return ""
 }
 
 // Grown formats a growth with its sign.

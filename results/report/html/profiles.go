@@ -38,6 +38,8 @@ func (p *pictures) profiles(groups []profile.Group) section {
 		case drawn == maxProfiles:
 			p.leftOut++
 			continue
+		case len(g.Flat) == 0:
+			missing = append(missing, title+": no function grew")
 		}
 		drawn++
 		p.functions(&s.Figures, g, title)
@@ -54,13 +56,21 @@ func (p *pictures) profiles(groups []profile.Group) section {
 // functions draws those that grew most in themselves; the numbers also have those that grew
 // most with their calls.
 func (p *pictures) functions(to *[]picture, g profile.Group, title string) {
+	if len(g.Flat) == 0 {
+		return
+	}
 	f := picture{
-		Detail: fmt.Sprintf("From %s to %s.", profile.Format(g.Kind, g.Before), profile.Format(g.Kind, g.After)),
+		Detail: fmt.Sprintf("From %s to %s%s.", profile.Format(g.Kind, g.Before), profile.Format(g.Kind, g.After), content.Invalid(g)),
 		Head:   []string{"rank by", "function", "in itself", "with its calls"},
 	}
 	rows := chart.Rows{
 		Title: "Growth, " + title, Text: "The functions that grew most, each with the growth of itself and that of its calls.",
-		Value: chart.Axis{Format: func(v float64) string { return profile.Format(g.Kind, int64(v)) }},
+		Value: chart.Axis{Format: func(v float64) string {
+			if g.Kind == profile.Goroutine { // ticks may lie between whole numbers
+				return text.Value(v)
+			}
+			return profile.Format(g.Kind, int64(v))
+		}},
 		Parts: []string{"in itself", "its calls"},
 	}
 	for i, fn := range g.Flat {
@@ -73,9 +83,6 @@ func (p *pictures) functions(to *[]picture, g profile.Group, title string) {
 	}
 	for i, fn := range g.Cumulative {
 		f.Rows = append(f.Rows, []string{fmt.Sprintf("with calls %d", i+1), fn.Name, content.Grown(g.Kind, fn.Flat), content.Grown(g.Kind, fn.Cumulative)})
-	}
-	if len(rows.Rows) == 0 {
-		f.Detail += " No function grew."
 	}
 	p.addRows(to, rows, f)
 }
