@@ -26,7 +26,7 @@ func (p *pictures) profiles(groups []profile.Group) section {
 	if groups[0].Compared() {
 		s.Detail = "The functions that grew most from A to B, and the stacks of B: the mean of a trial. "
 	}
-	s.Detail += "In itself, a function has what it does or waits for; its calls add that of the functions that it called. A + marks a frame that grew by a tenth or more of its size, a − one that shrank."
+	s.Detail += "The growth of a function in itself excludes that of the functions that it called, which is that of its calls. A + marks a frame that grew by a tenth or more of its size, a − one that shrank."
 	var missing []string
 	drawn := 0
 	for _, g := range groups {
