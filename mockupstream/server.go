@@ -1,12 +1,15 @@
 package mockupstream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -106,5 +109,25 @@ func CheckLoopback(addr string) error {
 	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("address %q is not a loopback address (want 127.0.0.1, [::1] or localhost, with a port)", addr)
+	return fmt.Errorf("address %q is not a loopback address, so other machines could reach it (want 127.0.0.1, [::1] or localhost, with a port)", addr)
+}
+
+// LoopbackAddress returns the address "host:port" that a text names: "9090" and ":9090"
+// mean 127.0.0.1:9090. A host that other machines can reach is an error.
+func LoopbackAddress(text string) (string, error) {
+	if !strings.Contains(text, ":") {
+		text = ":" + text
+	}
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", fmt.Errorf("address %q: %w", text, err)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", fmt.Errorf("address %q: want a port from 0 to 65535, optionally after a loopback host", text)
+	}
+	addr := net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port)
+	if err := CheckLoopback(addr); err != nil {
+		return "", err
+	}
+	return addr, nil
 }

@@ -142,3 +142,22 @@ func TestServerEnds(t *testing.T) {
 		})
 	}
 }
+
+func TestLoopbackAddress(t *testing.T) {
+	for text, want := range map[string]string{
+		"9090": "127.0.0.1:9090", ":9090": "127.0.0.1:9090", "0": "127.0.0.1:0",
+		"127.0.0.2:1": "127.0.0.2:1", "[::1]:9090": "[::1]:9090", "localhost:9090": "localhost:9090",
+	} {
+		if got, err := mockupstream.LoopbackAddress(text); got != want || err != nil {
+			t.Errorf("%q: %q, %v, want %q", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"0.0.0.0:9090": "other machines", "[::]:9090": "other machines", "example.org:9090": "other machines",
+		"192.0.2.1:9090": "other machines", "65536": "port", ":": "port", "http": "port", "::1": "too many colons", "http://127.0.0.1:9090": "too many colons",
+	} {
+		if got, err := mockupstream.LoopbackAddress(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %q, %v, want an error with %q", text, got, err, want)
+		}
+	}
+}

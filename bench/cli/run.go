@@ -21,6 +21,7 @@ import (
 	"floodgate/bench/metrics/handoff"
 	"floodgate/bench/progress"
 	"floodgate/bench/sut"
+	"floodgate/mockupstream"
 	"floodgate/results"
 	"floodgate/results/claims"
 	"floodgate/results/revision"
@@ -45,6 +46,7 @@ type runOptions struct {
 	metrics        *metrics.Server // nil means without --metrics
 	repeat         repeatFlags
 	repeater       *claims.Repeater // nil means that the run does not repeat blocks
+	page           webPage
 	stdout         io.Writer
 }
 
@@ -78,6 +80,10 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 				return err
 			}
 			defer o.closeMetrics()
+			if err := o.page.serve(cmd, names, stderr); err != nil {
+				return err
+			}
+			defer o.page.close()
 			if o.resume != "" {
 				return o.resumeRun(cmd.Context())
 			}
@@ -94,6 +100,7 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` of a service's results for vegeta")
 	o.profile.Register(flags)
 	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics")
+	o.page.register(cmd)
 	flags.StringVar(&o.resume, "resume", "", "continue the interrupted run `ID`")
 	flags.StringVar(&o.shardFlag, "shard", "", "run only shard `I/N` of a fleet; see merge")
 	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
@@ -403,7 +410,7 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 		return command.NotMeasured(err)
 	}
 	view := progress.New(progress.Options{To: o.Stderr, Quiet: o.Quiet, Service: s.Service != nil})
-	shown := o.progress(view, store.ID(), s.Name)
+	shown := o.page.progress(o.progress(view, store.ID(), s.Name), store.ID(), s)
 	trials := experiment.NewTrials(env, u.Options.Executable, store.ID())
 	trials.Cores = u.Pinning.SUT
 	trials.Container, trials.Launcher, trials.SaveVegeta, trials.Live = u.SUT, u.Launcher, o.save, shown.Live
@@ -456,11 +463,11 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	if err != nil {
 		return command.NotMeasured(err)
 	}
-	return o.print(stored)
-}
-
-func (o *runOptions) print(stored *results.Run) error {
-	return printRun(o.stdout, stored, o.file, o.format)
+	end := printRun(o.stdout, stored, o.file, o.format)
+	if command.IsVerdict(end) {
+		o.page.finish(ctx, o.Stderr, stored, o.file)
+	}
+	return end
 }
 
 // printRun judges and prints a new record. The scenario is in file; empty means that it is
@@ -484,7 +491,7 @@ func (o *runOptions) serveMetrics(ctx context.Context) (*metrics.Server, error) 
 	if o.metricsAddr == "" && dir == "" {
 		return nil, nil
 	}
-	addr, err := metrics.Address(cmp.Or(o.metricsAddr, "0"))
+	addr, err := mockupstream.LoopbackAddress(cmp.Or(o.metricsAddr, "0"))
 	if err != nil {
 		return nil, command.Usage(fmt.Errorf("--metrics: %w", err))
 	}

@@ -488,6 +488,9 @@ func (h *serviceHost) observeHTTP() (stop func()) {
 		}
 		if counted != nil {
 			values[results.ColumnClients], values[results.ColumnOwnDescriptors] = counted.clients, counted.own
+			if h.trial.feed != nil {
+				seen.Endpoints = view.largest()
+			}
 		}
 		h.note(k, values)
 		h.publish(k, seen)
@@ -591,6 +594,18 @@ func (e *endpoints) sample() *counted {
 		g.Last, g.Idle, g.Peak = c.Count, c.Idle, max(g.Peak, c.Count)
 	}
 	return &e.last
+}
+
+// largest returns the groups of the last sample, the largest first.
+func (e *endpoints) largest() []results.Endpoint {
+	all := make([]results.Endpoint, 0, len(e.groups))
+	for _, g := range e.groups {
+		if g.Last > 0 {
+			all = append(all, *g)
+		}
+	}
+	slices.SortFunc(all, func(a, b results.Endpoint) int { return cmp.Or(cmp.Compare(b.Last, a.Last), cmp.Compare(a.Name, b.Name)) })
+	return all[:min(len(all), maxEndpoints)]
 }
 
 // close takes the last sample and returns the groups, those that grew most first.

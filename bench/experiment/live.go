@@ -42,9 +42,12 @@ type Usage struct {
 	// Descriptors are open; NoFile is their limit.
 	Descriptors, NoFile int
 	// Kinds counts the descriptors by kind; nil means unknown.
-	Kinds   *results.Kinds
-	Threads int
-	RSS     int64 // bytes
+	Kinds *results.Kinds
+	// Endpoints are the connections of an HTTP service by direction, remote endpoint and
+	// state, most first, of which Last is the number; nil means that they cannot be seen.
+	Endpoints []results.Endpoint
+	Threads   int
+	RSS       int64 // bytes
 }
 
 const (

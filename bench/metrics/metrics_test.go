@@ -24,25 +24,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestAddress(t *testing.T) {
-	for text, want := range map[string]string{
-		"9090": "127.0.0.1:9090", ":9090": "127.0.0.1:9090", "0": "127.0.0.1:0",
-		"127.0.0.2:1": "127.0.0.2:1", "[::1]:9090": "[::1]:9090", "localhost:9090": "localhost:9090",
-	} {
-		if got, err := metrics.Address(text); got != want || err != nil {
-			t.Errorf("%q: %q, %v, want %q", text, got, err, want)
-		}
-	}
-	for text, want := range map[string]string{
-		"0.0.0.0:9090": "only on this machine", "[::]:9090": "only on this machine", "example.org:9090": "only on this machine",
-		"192.0.2.1:9090": "only on this machine", "65536": "port", ":": "port", "http": "port", "::1": "too many colons", "http://127.0.0.1:9090": "too many colons",
-	} {
-		if got, err := metrics.Address(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %q, %v, want an error with %q", text, got, err, want)
-		}
-	}
-}
-
 func serve(t *testing.T) *metrics.Server {
 	t.Helper()
 	s, err := metrics.Serve(t.Context(), "127.0.0.1:0")

@@ -1,7 +1,6 @@
 // Package metrics serves metrics of running experiments to Prometheus:
 //
-//	addr, err := metrics.Address(":9090") // 127.0.0.1:9090
-//	s, err := metrics.Serve(ctx, addr)
+//	s, err := metrics.Serve(ctx, "127.0.0.1:9090")
 //	defer s.Close()
 //	runner.Progress = s.Progress(metrics.Run{ID: id, Scenario: "report"})
 //	fmt.Println(s.URL())                  // http://127.0.0.1:9090/metrics
@@ -13,8 +12,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -29,29 +26,6 @@ import (
 
 // closeTimeout bounds the wait for scrapes in progress at the end.
 const closeTimeout = time.Second
-
-// Address parses an address. "9090" and ":9090" mean 127.0.0.1:9090. A host that other
-// machines can reach is an error.
-func Address(text string) (string, error) {
-	if !strings.Contains(text, ":") {
-		text = ":" + text
-	}
-	host, port, err := net.SplitHostPort(text)
-	if err != nil {
-		return "", fmt.Errorf("address %q: %w", text, err)
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", fmt.Errorf("address %q: want a port from 0 to 65535, optionally after a loopback host", text)
-	}
-	if host == "" {
-		host = "127.0.0.1"
-	}
-	addr := net.JoinHostPort(host, port)
-	if err := mockupstream.CheckLoopback(addr); err != nil {
-		return "", fmt.Errorf("%w: metrics are served without a password, so only on this machine", err)
-	}
-	return addr, nil
-}
 
 // finalFormat is the format of the final values.
 var finalFormat = expfmt.NewFormat(expfmt.TypeProtoDelim)
@@ -68,9 +42,12 @@ type Server struct {
 	giver    *handoff.Giver
 }
 
-// Serve listens on an address that [Address] returned; port 0 picks a free one.
+// Serve listens on a loopback address; port 0 picks a free one.
 // The caller must close the server.
 func Serve(ctx context.Context, addr string) (*Server, error) {
+	if err := mockupstream.CheckLoopback(addr); err != nil {
+		return nil, fmt.Errorf("serve metrics: %w", err)
+	}
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", addr)
 	if err != nil {

@@ -22,12 +22,12 @@ type block struct {
 	beat    *beat
 
 	mu      sync.Mutex
-	tracker tracker
+	tracker Tracker
 	begun   bool
 }
 
 func newBlock(w io.Writer, size func() (columns, rows int), service, color bool) *block {
-	b := &block{region: region{w: w, size: size}, service: service, color: color, tracker: newTracker()}
+	b := &block{region: region{w: w, size: size}, service: service, color: color, tracker: NewTracker()}
 	b.beat = newBeat(redrawEvery, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -37,21 +37,21 @@ func newBlock(w io.Writer, size func() (columns, rows int), service, color bool)
 }
 
 func (b *block) Started(planned, done int, left time.Duration) {
-	b.change(func() { b.tracker.started(planned, done, left); b.begun = true })
+	b.change(func() { b.tracker.Started(planned, done, left); b.begun = true })
 }
 
 func (b *block) TrialStarted(t experiment.ScheduledTrial, left time.Duration) {
-	b.change(func() { b.tracker.trialStarted(t, left) })
+	b.change(func() { b.tracker.TrialStarted(t, left) })
 }
 
 func (b *block) TrialEnded(t results.Trial, left time.Duration) {
 	if t.Outcome != results.OutcomeOK {
 		b.Note(trialNote(t))
 	}
-	b.change(func() { b.tracker.trialEnded(left) })
+	b.change(func() { b.tracker.TrialEnded(left) })
 }
 
-func (b *block) Live(l experiment.Live) { b.tracker.offer(l) }
+func (b *block) Live(l experiment.Live) { b.tracker.Offer(l) }
 
 func (b *block) Note(text string) {
 	b.mu.Lock()
@@ -76,7 +76,7 @@ func (b *block) change(f func()) {
 
 func (b *block) draw() {
 	if b.begun {
-		b.lines(func(width int) []string { return Render(b.tracker.now(), b.service, width, b.color) })
+		b.lines(func(width int) []string { return Render(b.tracker.Now(), b.service, width, b.color) })
 	}
 }
 

@@ -27,12 +27,12 @@ type plain struct {
 	beat *beat // nil without a service
 
 	mu      sync.Mutex
-	tracker tracker
+	tracker Tracker
 	last    time.Time
 }
 
 func newPlain(w io.Writer, service bool) *plain {
-	p := &plain{w: w, tracker: newTracker()}
+	p := &plain{w: w, tracker: NewTracker()}
 	if service {
 		p.beat = newBeat(plainBeat, p.report)
 	}
@@ -42,7 +42,7 @@ func newPlain(w io.Writer, service bool) *plain {
 func (p *plain) Started(planned, done int, left time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tracker.started(planned, done, left)
+	p.tracker.Started(planned, done, left)
 	p.last = time.Now()
 	fmt.Fprintf(p.w, "%d trials, %d of them done, about %s\n", planned, done, text.InWords(left))
 }
@@ -50,23 +50,23 @@ func (p *plain) Started(planned, done int, left time.Duration) {
 func (p *plain) TrialStarted(t experiment.ScheduledTrial, left time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tracker.trialStarted(t, left)
+	p.tracker.TrialStarted(t, left)
 }
 
 func (p *plain) TrialEnded(t results.Trial, left time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tracker.trialEnded(left)
+	p.tracker.TrialEnded(left)
 	if t.Outcome != results.OutcomeOK {
 		fmt.Fprintln(p.w, trialNote(t))
 	}
 	if p.due(plainEvery) {
-		s := p.tracker.now()
+		s := p.tracker.Now()
 		fmt.Fprintf(p.w, "%d of %d trials, block %d, %s left\n", s.Done, s.Planned, t.Block+1, text.InWords(left))
 	}
 }
 
-func (p *plain) Live(l experiment.Live) { p.tracker.offer(l) }
+func (p *plain) Live(l experiment.Live) { p.tracker.Offer(l) }
 
 func (p *plain) Note(note string) {
 	p.mu.Lock()
@@ -84,7 +84,7 @@ func (p *plain) Close() {
 func (p *plain) report() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s := p.tracker.now(); s.Live != nil && s.Silent < silence && p.due(serviceEvery) {
+	if s := p.tracker.Now(); s.Live != nil && s.Silent < silence && p.due(serviceEvery) {
 		fmt.Fprintln(p.w, Line(s))
 	}
 }

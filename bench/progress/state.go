@@ -25,36 +25,40 @@ type State struct {
 	Silent time.Duration
 }
 
-// tracker keeps a State up to date. The caller locks, except for offer.
-type tracker struct {
+// Tracker keeps a State up to date. The caller locks, except for Offer.
+type Tracker struct {
 	state  State
 	leftAt time.Time // the time of the estimate state.Left
 	latest chan experiment.Live
 	heard  time.Time
 }
 
-func newTracker() tracker { return tracker{latest: make(chan experiment.Live, 1)} }
+// NewTracker returns a Tracker of a run that has not started.
+func NewTracker() Tracker { return Tracker{latest: make(chan experiment.Live, 1)} }
 
-func (c *tracker) started(planned, done int, left time.Duration) {
+// Started begins a run.
+func (c *Tracker) Started(planned, done int, left time.Duration) {
 	c.state = State{Planned: planned, Done: done}
 	c.estimated(left)
 }
 
-func (c *tracker) trialStarted(t experiment.ScheduledTrial, left time.Duration) {
+// TrialStarted begins a trial.
+func (c *Tracker) TrialStarted(t experiment.ScheduledTrial, left time.Duration) {
 	c.state.Trial, c.state.Live = &t, nil
 	c.estimated(left)
 }
 
-func (c *tracker) trialEnded(left time.Duration) {
+// TrialEnded counts a trial.
+func (c *Tracker) TrialEnded(left time.Duration) {
 	c.state.Trial, c.state.Live = nil, nil
 	c.state.Done++
 	c.estimated(left)
 }
 
-func (c *tracker) estimated(left time.Duration) { c.state.Left, c.leftAt = left, time.Now() }
+func (c *Tracker) estimated(left time.Duration) { c.state.Left, c.leftAt = left, time.Now() }
 
-// offer stores l for the next call of now, replacing an older one. It never waits.
-func (c *tracker) offer(l experiment.Live) {
+// Offer stores l for the next call of Now, replacing an older one. It never waits.
+func (c *Tracker) Offer(l experiment.Live) {
 	select {
 	case <-c.latest:
 	default:
@@ -65,8 +69,8 @@ func (c *tracker) offer(l experiment.Live) {
 	}
 }
 
-// now returns the current state.
-func (c *tracker) now() State {
+// Now returns the current state.
+func (c *Tracker) Now() State {
 	select {
 	case l := <-c.latest:
 		if c.state.Trial != nil && l.Trial.Index == c.state.Trial.Index {

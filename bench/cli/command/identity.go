@@ -47,7 +47,7 @@ type ReproduceCommand []string
 // run: addresses of servers may contain credentials, and the environment is
 // recorded as it was chosen.
 var notReproduced = []string{
-	"format", "out", "quiet", "keep-data", "save-vegeta", "metrics", "resume", "env", "id-file",
+	"format", "out", "quiet", "keep-data", "save-vegeta", "metrics", "web", "resume", "env", "id-file",
 	"mongo-uri", "mongo-uri-file", "upstream-url", "upstream-url-file",
 }
 

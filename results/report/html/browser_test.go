@@ -16,24 +16,10 @@ import (
 
 	"floodgate/results/report"
 	"floodgate/results/report/html"
+	"floodgate/results/report/html/browsertest"
 	"floodgate/results/report/internal/reporttest"
 	"floodgate/results/text"
 )
-
-// browser returns the path of Chromium; the test is skipped without it.
-func browser(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("FLOODGATE_REQUIRE_CHROMIUM") == "1" {
-		t.Fatal("FLOODGATE_REQUIRE_CHROMIUM=1, and no chromium or google-chrome is in PATH")
-	}
-	t.Skip("no chromium or google-chrome is in PATH")
-	return ""
-}
 
 // look is the state of a page in a browser at a width.
 type look struct {
@@ -94,7 +80,7 @@ var address = regexp.MustCompile(`"url":"((?:https?|wss?|ftp):[^"]*)"`)
 // the requested addresses.
 func inspect(t *testing.T, pages map[string]string) (looks []look, console string, requested []string) {
 	t.Helper()
-	path, dir := browser(t), t.TempDir()
+	path, dir := browsertest.Path(t), t.TempDir()
 	var names []string
 	for name, text := range pages {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -110,14 +96,8 @@ func inspect(t *testing.T, pages map[string]string) (looks []look, console strin
 	if err := os.WriteFile(at, fmt.Appendf(nil, inspector, list), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{
-		"--headless=new", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--disable-default-apps", "--disable-features=NetworkTimeServiceQuerying", "--host-resolver-rules=MAP * ~NOTFOUND", "--user-data-dir=" + filepath.Join(dir, "profile"), "--allow-file-access-from-files",
-		"--enable-logging=stderr", "--log-net-log=" + netLog, "--virtual-time-budget=60000", "--dump-dom", "file://" + at,
-	}
-	if os.Geteuid() == 0 {
-		args = append([]string{"--no-sandbox"}, args...) // Chromium refuses to run as root with its sandbox
-	}
+	args := append(browsertest.Args(filepath.Join(dir, "profile")), "--host-resolver-rules=MAP * ~NOTFOUND", "--allow-file-access-from-files",
+		"--enable-logging=stderr", "--log-net-log="+netLog, "--virtual-time-budget=60000", "--dump-dom", "file://"+at)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	var dom, stderr bytes.Buffer
