@@ -204,27 +204,6 @@ func ExpandEnvironment(text string, lookup func(name string) (string, bool)) (st
 	return expanded, unset
 }
 
-// Secrets returns the values of the environment variables that the scenario names
-// as ${NAME}, also in the form that they have in a URL, the longest first; they must not reach a record, a log or an error.
-func (s *Scenario) Secrets(lookup func(name string) (string, bool)) []string {
-	var secrets []string
-	for _, t := range slices.Concat(s.templates(), s.values()) {
-		for _, m := range environment.FindAllStringSubmatch(t.text, -1) {
-			v, ok := lookup(m[1])
-			if !ok || v == "" {
-				continue
-			}
-			for _, form := range []string{v, url.PathEscape(v), url.QueryEscape(v)} {
-				if !slices.Contains(secrets, form) {
-					secrets = append(secrets, form)
-				}
-			}
-		}
-	}
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	return secrets
-}
-
 // Environment returns the values of the environment variables that the scenario names as
 // ${NAME} and that are set.
 func (s *Scenario) Environment(lookup func(name string) (string, bool)) map[string]string {

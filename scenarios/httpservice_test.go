@@ -1,9 +1,11 @@
 package scenarios_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -229,8 +231,14 @@ func TestSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := s.Secrets(func(name string) (string, bool) { return strings.Repeat(name, len(name)), true })
-	if diff := cmp.Diff([]string{"TOKENTOKENTOKENTOKENTOKEN", "KEYKEYKEY"}, got); diff != "" {
+	token, key := strings.Repeat("TOKEN", 5), strings.Repeat("KEY", 3)
+	encoded := func(secret string) string { return base64.StdEncoding.EncodeToString([]byte(secret)) }
+	want := []string{encoded(token), strings.TrimRight(encoded(token), "="), token, encoded(key), key}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	if got := s.Secrets(func(string) (string, bool) { return "a/", true }); !slices.Equal(got, []string{"a%2F", "a/"}) {
+		t.Errorf("short ones are looked for as %q", got)
 	}
 }
 

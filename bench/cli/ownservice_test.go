@@ -52,7 +52,8 @@ func ownProgram(args []string) *sutclient.Program {
 // ownService is a program of scripts: ownservice ADDRESS BEHAVIOR MARK serves HTTP at the
 // address and ends at SIGTERM with status 0, unless its behavior is another one. MARK is
 // an argument by which its processes are found. With behavior "counts", it writes at its end
-// the paths of its requests with their numbers to the file in the variable COUNTED.
+// the paths of its requests with their numbers to the file in the variable COUNTED. With
+// "tells" and "dies" it repeats all that it knows at each request, and fails or crashes.
 func ownService(args []string) int {
 	if len(args) != 3 {
 		fmt.Fprintln(os.Stderr, "usage: ownservice ADDRESS BEHAVIOR MARK")
@@ -89,6 +90,16 @@ func ownService(args []string) int {
 	var counted paths
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		counted.add(r.URL.Path)
+		if behavior == "tells" || behavior == "dies" {
+			body, _ := io.ReadAll(r.Body)
+			all := fmt.Sprintf("token %s argument %s header %v url %v body %s", os.Getenv("SERVICE_TOKEN"), mark, r.Header, r.URL, body)
+			fmt.Fprintln(os.Stderr, all)
+			if behavior == "dies" {
+				os.Exit(3)
+			}
+			http.Error(w, all, http.StatusInternalServerError)
+			return
+		}
 		upstream := os.Getenv("UPSTREAM_URL")
 		if upstream == "" {
 			return

@@ -105,6 +105,7 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 	flags.StringVar(&o.shardFlag, "shard", "", "run only shard `I/N` of a fleet; see merge")
 	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	command.RunFormats.Flag(flags, &o.format)
+	flags.Lookup("format").Usage = "output `format`: see report"
 	flags.StringVar(&o.idFile, "id-file", "", "`file` for the run's ID, written at once")
 	o.repeat.register(cmd)
 	for _, name := range o.subset.Names() {

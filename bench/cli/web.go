@@ -29,7 +29,7 @@ type webPage struct {
 const freePort = "0"
 
 func (p *webPage) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.addr, "web", "", "show the run in a browser, at a loopback `address`")
+	cmd.Flags().StringVar(&p.addr, "web", "", "show the run in a browser; loopback `address`")
 	cmd.Flags().Lookup("web").NoOptDefVal = freePort
 }
 

@@ -604,7 +604,9 @@ func (e *endpoints) largest() []results.Endpoint {
 			all = append(all, *g)
 		}
 	}
-	slices.SortFunc(all, func(a, b results.Endpoint) int { return cmp.Or(cmp.Compare(b.Last, a.Last), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(all, func(a, b results.Endpoint) int {
+		return cmp.Or(cmp.Compare(b.Last, a.Last), cmp.Compare(a.Name, b.Name))
+	})
 	return all[:min(len(all), maxEndpoints)]
 }
 

@@ -16,6 +16,7 @@ import (
 	"floodgate/bench/internal/affinity"
 	"floodgate/bench/internal/noproxy"
 	"floodgate/bench/procjson"
+	"floodgate/mockupstream/secrets"
 	"floodgate/results"
 )
 
@@ -356,6 +357,7 @@ type tail struct {
 	mu  sync.Mutex
 	max int
 	buf []byte
+	cut bool // whether there were more
 }
 
 func (t *tail) Write(b []byte) (int, error) {
@@ -363,7 +365,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	defer t.mu.Unlock()
 	t.buf = append(t.buf, b...)
 	if over := len(t.buf) - t.max; over > 0 {
-		t.buf = append(t.buf[:0], t.buf[over:]...)
+		t.buf, t.cut = append(t.buf[:0], t.buf[over:]...), true
 	}
 	return len(b), nil
 }
@@ -371,6 +373,9 @@ func (t *tail) Write(b []byte) (int, error) {
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.cut {
+		return secrets.Tail(string(t.buf))
+	}
 	return string(t.buf)
 }
 

@@ -84,7 +84,7 @@ func (f *follower) change(with func()) {
 func (f *follower) Started(planned, done int, left time.Duration) {
 	f.change(func() {
 		f.tracker.Started(planned, done, left)
-		f.begun, f.live.Planned = true, planned
+		f.begun = true
 	})
 }
 

@@ -30,6 +30,7 @@ import (
 	"floodgate/bench/internal/affinity"
 	"floodgate/bench/internal/noproxy"
 	"floodgate/bench/procjson"
+	"floodgate/mockupstream/secrets"
 )
 
 // maxLine is the greatest length of a line in bytes.
@@ -160,7 +161,7 @@ func spawn(o Options) (c Connection, log func() string, err error) {
 	cmd := exec.Command(o.Executable, o.Args...)
 	end := &ending{}
 	cmd.Env, cmd.Stderr = noproxy.Environ(os.Environ()), end
-	log = func() string { return lastLines(end.text) }
+	log = func() string { return lastLines(end.text, end.cut) }
 	if o.Log != "" {
 		file, err := os.OpenFile(o.Log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 		if err != nil {
@@ -316,27 +317,36 @@ func Tail(path string) string {
 		return ""
 	}
 	defer file.Close()
-	if size, err := file.Seek(0, io.SeekEnd); err == nil {
+	size, err := file.Seek(0, io.SeekEnd)
+	if err == nil {
 		_, _ = file.Seek(max(0, size-tailBytes), io.SeekStart)
 	}
 	text, err := io.ReadAll(io.LimitReader(file, tailBytes))
 	if err != nil {
 		return ""
 	}
-	return lastLines(text)
+	return lastLines(text, size > tailBytes)
 }
 
-// lastLines returns the last lines of a text.
-func lastLines(text []byte) string {
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+// lastLines returns the last lines of a text, of which more may have been cut off before.
+func lastLines(text []byte, cut bool) string {
+	whole := strings.TrimSpace(string(text))
+	if cut {
+		whole = secrets.Tail(whole)
+	}
+	lines := strings.Split(whole, "\n")
 	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")
 }
 
 // ending keeps the end of what one goroutine writes to it.
-type ending struct{ text []byte }
+type ending struct {
+	text []byte
+	cut  bool // whether there was more
+}
 
 func (e *ending) Write(b []byte) (int, error) {
 	e.text = append(e.text, b...)
+	e.cut = e.cut || len(e.text) > tailBytes
 	e.text = append(e.text[:0], e.text[max(0, len(e.text)-tailBytes):]...)
 	return len(b), nil
 }

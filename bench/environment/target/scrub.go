@@ -1,14 +1,10 @@
 package target
 
 import (
-	"encoding/base64"
-	"encoding/json"
-	"net/url"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
+	"floodgate/mockupstream/secrets"
 	"floodgate/results"
 )
 
@@ -27,49 +23,16 @@ type Scrubber struct {
 }
 
 // NewScrubber returns a Scrubber of the secrets; see [Mongo.Secrets].
-func NewScrubber(secrets []string) Scrubber {
+func NewScrubber(known []string) Scrubber {
 	var forms []string
-	for _, s := range secrets {
+	for _, s := range known {
 		if len(s) >= minSecret {
-			forms = append(forms, formsOf(s)...)
+			forms = append(forms, secrets.Encodings(s)...)
 		}
 	}
-	slices.SortFunc(forms, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
-		}
-		return strings.Compare(a, b)
-	})
-	return Scrubber{forms: slices.Compact(forms)}
+	short := func(f string) bool { return len(f) < minSecret }
+	return Scrubber{forms: secrets.LongestFirst(slices.DeleteFunc(forms, short))}
 }
-
-var percentEscape = regexp.MustCompile(`%[0-9A-F]{2}`)
-
-// formsOf returns the encodings in which a secret may appear.
-func formsOf(s string) []string {
-	forms := []string{
-		s, url.QueryEscape(s), url.PathEscape(s), url.UserPassword("", s).String()[1:],
-		base64.StdEncoding.EncodeToString([]byte(s)), base64.RawStdEncoding.EncodeToString([]byte(s)),
-		base64.URLEncoding.EncodeToString([]byte(s)), base64.RawURLEncoding.EncodeToString([]byte(s)),
-		inner(strconv.Quote(s)), inner(strconv.QuoteToASCII(s)),
-	}
-	if b, err := json.Marshal(s); err == nil {
-		forms = append(forms, inner(string(b)))
-	}
-	var plain strings.Builder
-	encoder := json.NewEncoder(&plain)
-	encoder.SetEscapeHTML(false)
-	if encoder.Encode(s) == nil {
-		forms = append(forms, inner(strings.TrimSuffix(plain.String(), "\n")))
-	}
-	for _, f := range slices.Clone(forms) {
-		forms = append(forms, percentEscape.ReplaceAllStringFunc(f, strings.ToLower), inner(strconv.Quote(f)))
-	}
-	return slices.DeleteFunc(forms, func(f string) bool { return len(f) < minSecret })
-}
-
-// inner returns a quoted text without its quotation marks.
-func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
 
 // Scrub returns text without the credentials of URIs (see [results.Redact]) and without
 // the secrets, whether verbatim or encoded for a URL, JSON, Go or basic authentication.

@@ -22,8 +22,6 @@ type Live struct {
 	// Summary has the lines that a terminal shows, and Notes are messages for a person.
 	Summary string
 	Notes   []string
-	// Planned is the number of trials of the run.
-	Planned int
 	// Unit names what arrives at a service: "report" or "request". Empty means that the
 	// program processes its items once.
 	Unit string
@@ -258,9 +256,10 @@ func (l *Live) ended() []chart.Chart {
 
 // points returns the chart of a figure of the trials; values of 0 are omitted.
 func (l *Live) points(title string, y chart.Axis, value func(LiveTrial) float64) chart.Chart {
-	x := chart.Axis{Label: "trial", Tight: true, Include: []float64{1}, Format: func(v float64) string { return strconv.Itoa(int(math.Round(v))) }}
+	x := chart.Axis{Label: "trial", Tight: true, Format: func(v float64) string { return strconv.Itoa(int(math.Round(v))) }}
 	if len(l.Trials) > 0 {
-		x.Include = []float64{float64(l.Trials[0].Number), float64(max(l.Planned, 2))}
+		first := l.Trials[0].Number
+		x.Include = []float64{float64(first), float64(max(first+1, l.Trials[len(l.Trials)-1].Number))}
 	}
 	c := chart.Chart{Title: title, Text: "One point per trial that ended.", X: x, Y: y}
 	for i, name := range l.Variants {

@@ -15,7 +15,7 @@ import (
 func live(n int) *html.Live {
 	l := &html.Live{
 		Title: "mine: <b>A service</b>", Run: "20261128-120000.000-abcdef", Summary: " 42 % ██████░░░░░░\ntrial        <i>original</i>", Notes: []string{"a <note>"},
-		Planned: 40, Unit: "report", Trial: "original, block 2, rate=3", NoFile: 256, Variants: []string{"original", "shared"},
+		Unit: "report", Trial: "original, block 2, rate=3", NoFile: 256, Variants: []string{"original", "shared"},
 	}
 	for i := range n {
 		at := time.Duration(i) * 100 * time.Millisecond
@@ -113,7 +113,7 @@ func TestLiveInABrowser(t *testing.T) {
 }
 
 func ExampleLive_Page() {
-	l := html.Live{Title: "report: How much time does concurrency save?", Run: "20261128-120000.000-abcdef", Planned: 36, Summary: "  0 % ░░░░  0 of 36 trials done"}
+	l := html.Live{Title: "report: How much time does concurrency save?", Run: "20261128-120000.000-abcdef", Summary: "  0 % ░░░░  0 of 36 trials done"}
 	page, err := l.Page("a random nonce")
 	fmt.Println(strings.Count(string(page), "<script"), err)
 	// Output: 1 <nil>

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"floodgate/mockupstream"
+	"floodgate/mockupstream/secrets"
 	"floodgate/scenarios/pipeline/dialcount"
 )
 
@@ -44,7 +45,7 @@ type HTTPOptions struct {
 	// Records is the path of the records in an answer, as in [DecodeRecords]; empty
 	// means an answer of [Decode].
 	Records string
-	// Secrets are texts that must appear in no error.
+	// Secrets are texts that must appear in no error, besides the credentials of BaseURL.
 	Secrets []string
 	// PerRecord makes a document for each record instead of one for all.
 	PerRecord bool
@@ -87,6 +88,7 @@ func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
 	if err != nil {
 		return nil, err
 	}
+	options.Secrets = secrets.LongestFirst(append(credentials(options.BaseURL), options.Secrets...))
 	if options.MaxConnsPerHost < 0 || options.MaxIdleConnsPerHost < 0 || options.Timeout < 0 {
 		return nil, errors.New("upstream: connections and timeout must not be negative")
 	}
@@ -230,6 +232,25 @@ func (f *HTTPFetcher) read(response *http.Response, item Item) ([]Document, erro
 		}
 	}
 	return docs, err
+}
+
+// credentials returns the forms of the password in a URL, alone and with its user, or of a
+// user without a password, which is a token.
+func credentials(base string) []string {
+	u, err := url.Parse(base)
+	if err != nil || u.User == nil {
+		return nil
+	}
+	user := u.User.Username()
+	password, _ := u.User.Password()
+	forms := secrets.Encodings(user + ":" + password)
+	if password == "" {
+		password = user
+	}
+	if len(password) >= secrets.MinEncoded {
+		forms = append(forms, secrets.Encodings(password)...)
+	}
+	return forms
 }
 
 // scrub removes secrets from a text, whole ones before it is cut.
