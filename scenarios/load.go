@@ -71,6 +71,7 @@ func loadFile(path string, lookup func(name string) (string, bool)) (*Scenario, 
 		if s.Service != nil {
 			found = append(found, s.Service.readFiles(dir)...)
 		}
+		found = append(found, s.exposed()...)
 		if lookup != nil {
 			found = append(found, s.Unset(lookup)...)
 		}

@@ -99,7 +99,7 @@ func (o attackOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 	if err := errors.Join(unsetArguments(s, cmd, args), command.CheckRoot(o.root)); err != nil {
 		return command.Usage(err)
 	}
-	stored, err := o.measure(cmd.Context(), s, o.reproduce(cmd, args))
+	stored, err := o.measure(cmd.Context(), s, withoutCredentials(s, len(args) > 2 && strings.HasPrefix(args[2], "@") && cmd.ArgsLenAtDash() != 2), o.reproduce(cmd, args))
 	if err != nil {
 		return command.NotMeasured(err)
 	}
@@ -113,20 +113,20 @@ func (o attackOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 	return command.Exit(a.Exit, a.text(stdout, args[0]+" "+args[1], o.again(stored)))
 }
 
-// measure runs the only trial of a scenario, and stores it. An interrupted one is not
-// stored.
-func (o attackOptions) measure(ctx context.Context, s *scenarios.Scenario, again []string) (*results.Run, error) {
+// measure runs the only trial of a scenario, and stores it with a scenario without
+// credentials. An interrupted one is not stored.
+func (o attackOptions) measure(ctx context.Context, s, shown *scenarios.Scenario, again []string) (*results.Run, error) {
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	s.Blocks = 1
+	s.Blocks, shown.Blocks = 1, 1
 	schedule, err := experiment.Schedule(s)
 	if err != nil {
 		return nil, err
 	}
 	env := environment.None{Targets: o.allowed}
-	header, err := experiment.Header(withoutCredentials(s), false, env.Describe(), time.Now())
+	header, err := experiment.Header(shown, false, env.Describe(), time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +181,7 @@ func (o attackOptions) again(stored *results.Run) string {
 func (o attackOptions) reproduce(cmd *cobra.Command, args []string) []string {
 	words := []string(command.Reproduce(cmd, args[0]))
 	for i, w := range words {
-		if name, _, isHeader := strings.Cut(w, ":"); i > 0 && words[i-1] == "--header" && isHeader && holdsCredentials(name, w) {
+		if name, _, isHeader := strings.Cut(w, ":"); i > 0 && words[i-1] == "--header" && isHeader && scenarios.HoldsCredentials(name, w) {
 			words[i] = name + ": " + hidden
 		}
 	}
@@ -199,23 +199,20 @@ func (o attackOptions) reproduce(cmd *cobra.Command, args []string) []string {
 // hidden replaces credentials in a record.
 const hidden = "***"
 
-// holdsCredentials reports whether the value of a header is a credential that was written
-// out, in place of the name of an environment variable.
-func holdsCredentials(name, value string) bool {
-	credentials := []string{"authorization", "proxy-authorization", "cookie", "x-api-key"}
-	return slices.Contains(credentials, strings.ToLower(strings.TrimSpace(name))) && !strings.Contains(value, "${")
-}
-
-// withoutCredentials returns a scenario as it is stored.
-func withoutCredentials(s *scenarios.Scenario) *scenarios.Scenario {
+// withoutCredentials returns a scenario as it is stored. A body from a file is hidden as a
+// whole: the command names the file.
+func withoutCredentials(s *scenarios.Scenario, bodyOfFile bool) *scenarios.Scenario {
 	stored, service := *s, *s.Service
 	service.Requests = slices.Clone(service.Requests)
 	for i, r := range service.Requests {
 		r.Headers = maps.Clone(r.Headers)
 		for name, value := range r.Headers {
-			if holdsCredentials(name, scenarios.Text(value)) {
+			if scenarios.HoldsCredentials(name, scenarios.Text(value)) {
 				r.Headers[name] = hidden
 			}
+		}
+		if bodyOfFile {
+			r.Body = hidden
 		}
 		service.Requests[i] = r
 	}

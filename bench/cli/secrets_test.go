@@ -318,7 +318,7 @@ func TestNoSecretOfAPipelineIsKept(t *testing.T) {
 	external(verdict.ExitMisused, "", "refused", "--upstream-url", dead)
 	external(verdict.ExitNotMeasured, dead, "failed")
 	external(verdict.ExitMisused, strings.Replace(dead, ":1", ":x", 1), "failed")
-	external(verdict.ExitMisused, strings.Replace(dead, "127.0.0.1", "example.org", 1), "failed") // not an allowed target
+	external(verdict.ExitMisused, strings.Replace(dead, "127.0.0.1", "192.0.2.1", 1), "failed") // not an allowed target
 	t.Setenv("FLOODGATE_UPSTREAM_URL", "")
 	mongo := (&url.URL{Scheme: "mongodb", User: url.UserPassword("me", p["mongo password"]), Host: "127.0.0.1:1", Path: "/", RawQuery: "serverSelectionTimeoutMS=300"}).String()
 	s.expect(verdict.ExitMisused, "run", "report", "--quick", "--out", "refused", "--mongo-uri", mongo)
@@ -396,7 +396,7 @@ claims:
 // No secret that a service takes reaches what is stored, printed or rendered, although the
 // service repeats all of them in its answers and on its standard error.
 func TestNoSecretOfAServiceIsKept(t *testing.T) {
-	p := plant("argument", "variable of the service", "query", "header", "body of a file", "literal header", "body of an attack")
+	p := plant("argument", "variable of the service", "query", "header", "body of a file", "literal header", "file of an attack")
 	s := &searched{t: t, p: p}
 	dir, input := t.TempDir(), t.TempDir()
 	t.Chdir(dir)
@@ -411,7 +411,7 @@ func TestNoSecretOfAServiceIsKept(t *testing.T) {
 	for name, value := range map[string]string{"ARGUMENT": "argument", "ENV": "variable of the service", "QUERY": "query", "HEADER": "header", "BODY": "body of a file"} {
 		t.Setenv("PLANTED_"+name, p[value])
 	}
-	files := map[string]string{"body.json": `{"password": "${PLANTED_BODY}"}`, "attack.json": `{"password": "${PLANTED_BODY}"}`}
+	files := map[string]string{"body.json": `{"password": "${PLANTED_BODY}"}`, "attack.json": `{"password": "${PLANTED_BODY}", "other": "` + core(p["file of an attack"]) + `"}`}
 	for _, behavior := range []string{"tells", "dies"} {
 		files[behavior+".yaml"] = strings.NewReplacer("OWN", own, "BEHAVIOR", behavior).Replace(vaultService)
 	}
@@ -435,6 +435,21 @@ func TestNoSecretOfAServiceIsKept(t *testing.T) {
 	dead := onlyRun(t, "dead")
 	if tail := dead.Trials[0].StderrTail; !strings.Contains(tail, "token ***") || !strings.Contains(tail, "argument --password=***") {
 		t.Errorf("the end of standard error is %q", tail)
+	}
+	// A credential that is written out is refused, because a record contains its scenario.
+	literal := strings.Replace(files["tells.yaml"], "${PLANTED_HEADER}", core(p["literal header"]), 1)
+	targets := strings.Replace(literal, literal[strings.Index(literal, "  requests:"):strings.Index(literal, "  arrivals:")], "  targets: targets.txt\n", 1)
+	for name, text := range map[string]string{
+		"literal.yaml": literal, "targets.yaml": targets, "targets.txt": "GET http://127.0.0.1/\nAuthorization: Bearer " + core(p["literal header"]) + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(input, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"literal.yaml", "targets.yaml"} {
+		if output := s.expect(verdict.ExitMisused, "run", filepath.Join(input, name), "--env", "embedded", "--out", "refused"); !strings.Contains(output, "Authorization is written out and would be stored in every record") {
+			t.Errorf("%s: %s", name, output)
+		}
 	}
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)

@@ -29,6 +29,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"floodgate/mockupstream"
+	"floodgate/results/report/html"
 )
 
 // Bounds on what readers can cost.
@@ -215,7 +216,11 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	if report == nil {
 		nonce := rand.Text()
-		body, err := s.state.now().Page(nonce)
+		var body []byte
+		p, err := s.latest()
+		if err == nil {
+			body, err = html.LivePage(p.fragment, nonce)
+		}
 		if err != nil {
 			w.WriteHeader(http.StatusInternalServerError)
 			return

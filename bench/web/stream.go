@@ -8,8 +8,8 @@ import (
 
 // picture is a drawn state, as an event of a stream. It does not change.
 type picture struct {
-	event []byte
-	next  time.Time // when another one may be drawn
+	fragment, event []byte
+	next            time.Time // when another one may be drawn
 }
 
 // latest returns the newest picture, which it draws if the last one is too old.
@@ -25,7 +25,7 @@ func (s *Server) latest() (*picture, error) {
 		return nil, err
 	}
 	drawn := time.Now()
-	s.picture = &picture{event: event("state", fragment), next: drawn.Add(max(s.every, drawShare*drawn.Sub(began)))}
+	s.picture = &picture{fragment: fragment, event: event("state", fragment), next: drawn.Add(max(s.every, drawShare*drawn.Sub(began)))}
 	return s.picture, nil
 }
 

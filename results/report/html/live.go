@@ -15,7 +15,7 @@ import (
 )
 
 // Live is the state of a run in progress, which is drawn like a finished one. See the
-// example of [Live.Page].
+// example of [LivePage].
 type Live struct {
 	// Title is the scenario's name with its title, and Run the ID of the run.
 	Title, Run string
@@ -71,34 +71,41 @@ type LiveTrial struct {
 	Descriptors, InFlight int
 }
 
-// livePage holds the data of the template.
+// livePage holds the data of the template: the whole page, or the part that changes.
 type livePage struct {
 	*Live
 	Sections []section
 	Nonce    string
+	Fragment template.HTML
 }
 
 // Style returns that of a report.
 func (livePage) Style() (template.CSS, error) { return page{}.Style() }
 
-// Page returns the page that follows the run: it shows the state, and replaces it by what
-// the event stream at the relative address "events" sends, as [Live.Fragment] returns it.
-// The page's style and script carry the nonce, for a policy that allows nothing else.
-func (l *Live) Page(nonce string) ([]byte, error) { return l.render("live.tmpl", nonce) }
+// LivePage returns the page that follows a run: it shows the fragment, and replaces it by
+// those that the event stream at the relative address "events" sends. The page's style and
+// script carry the nonce, for a policy that allows nothing else.
+func LivePage(fragment []byte, nonce string) ([]byte, error) {
+	return livePage{Nonce: nonce, Fragment: template.HTML(fragment)}.render("live.tmpl") // which is our own
+}
 
-// Fragment returns the part of the page that changes.
-func (l *Live) Fragment() ([]byte, error) { return l.render("live", "") }
+// Fragment draws the state.
+func (l *Live) Fragment() ([]byte, error) {
+	text, err := livePage{Live: l, Sections: l.sections()}.render("live")
+	if err != nil {
+		return nil, fmt.Errorf("draw the run %q: %w", l.Run, err)
+	}
+	return text, nil
+}
 
-func (l *Live) render(name, nonce string) ([]byte, error) {
+func (p livePage) render(name string) ([]byte, error) {
 	t, err := template.New("live.tmpl").Funcs(template.FuncMap{"plain": plainText}).ParseFS(pageFiles, "page/page.tmpl", "page/live.tmpl")
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
-	if err := t.ExecuteTemplate(&out, name, livePage{Live: l, Sections: l.sections(), Nonce: nonce}); err != nil {
-		return nil, fmt.Errorf("draw the run %q: %w", l.Run, err)
-	}
-	return out.Bytes(), nil
+	err = t.ExecuteTemplate(&out, name, p)
+	return out.Bytes(), err
 }
 
 // sections returns the charts of the trial in progress and of those that ended.

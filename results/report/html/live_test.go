@@ -75,13 +75,22 @@ func TestLive(t *testing.T) {
 	}
 }
 
-// The page's only script and style carry the nonce.
-func TestLivePage(t *testing.T) {
-	text, err := live(10).Page("N0NCE")
+func livePage(t *testing.T, samples int, nonce string) string {
+	t.Helper()
+	fragment, err := live(samples).Fragment()
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := string(text)
+	page, err := html.LivePage(fragment, nonce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(page)
+}
+
+// The page's only script and style carry the nonce.
+func TestLivePage(t *testing.T) {
+	page := livePage(t, 10, "N0NCE")
 	for _, want := range []string{`<script nonce="N0NCE">`, `<style nonce="N0NCE">`} {
 		if strings.Count(page, want) != 1 || strings.Count(page, want[:7]) != 1 {
 			t.Errorf("the page lacks %s, or has another one", want)
@@ -96,11 +105,7 @@ func TestLivePage(t *testing.T) {
 
 // The page fits a desktop and a telephone.
 func TestLiveInABrowser(t *testing.T) {
-	text, err := live(120).Page("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, _, _ := strings.Cut(string(text), "<script") // there is nothing to follow
+	before, _, _ := strings.Cut(livePage(t, 120, ""), "<script") // there is nothing to follow
 	looks, console, requested := inspect(t, map[string]string{"live.html": before})
 	if console != "" || len(requested) > 0 || len(looks) != 2 {
 		t.Errorf("%d looks, console %q, requests %q", len(looks), console, requested)
@@ -112,9 +117,14 @@ func TestLiveInABrowser(t *testing.T) {
 	}
 }
 
-func ExampleLive_Page() {
+func ExampleLivePage() {
 	l := html.Live{Title: "report: How much time does concurrency save?", Run: "20261128-120000.000-abcdef", Summary: "  0 % ░░░░  0 of 36 trials done"}
-	page, err := l.Page("a random nonce")
+	fragment, err := l.Fragment()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	page, err := html.LivePage(fragment, "a random nonce")
 	fmt.Println(strings.Count(string(page), "<script"), err)
 	// Output: 1 <nil>
 }
