@@ -263,13 +263,13 @@ func (p *Page) Eval(expression string, into any) {
 		Exception json.RawMessage `json:"exceptionDetails"`
 	}
 	p.browser.call(p.session, "Runtime.evaluate", map[string]any{"expression": expression, "awaitPromise": true, "returnByValue": true}, &answer)
-	switch err := error(nil); {
+	switch {
 	case answer.Exception != nil:
 		p.browser.t.Errorf("%s: %s", expression, answer.Exception)
 	case answer.Result.Value == nil:
 		p.browser.t.Errorf("%s: no value", expression)
 	default:
-		if err = json.Unmarshal(answer.Result.Value, into); err != nil {
+		if err := json.Unmarshal(answer.Result.Value, into); err != nil {
 			p.browser.t.Error(fmt.Errorf("%s: %w", expression, err))
 		}
 	}
