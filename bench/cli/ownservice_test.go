@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	sutclient "floodgate/bench/sut/client"
@@ -53,7 +54,7 @@ func ownProgram(args []string) *sutclient.Program {
 // address and ends at SIGTERM with status 0, unless its behavior is another one. MARK is
 // an argument by which its processes are found. With behavior "counts", it writes at its end
 // the paths of its requests with their numbers to the file in the variable COUNTED. With
-// "tells" and "dies" it repeats all that it knows at each request, and fails or crashes.
+// "tells" and "dies" it repeats all that it knows at each request, and fails at first or crashes.
 func ownService(args []string) int {
 	if len(args) != 3 {
 		fmt.Fprintln(os.Stderr, "usage: ownservice ADDRESS BEHAVIOR MARK")
@@ -88,6 +89,7 @@ func ownService(args []string) int {
 	}
 	fmt.Println("listening")
 	var counted paths
+	var told atomic.Int32
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		counted.add(r.URL.Path)
 		if behavior == "tells" || behavior == "dies" {
@@ -97,7 +99,9 @@ func ownService(args []string) int {
 			if behavior == "dies" {
 				os.Exit(3)
 			}
-			http.Error(w, all, http.StatusInternalServerError)
+			if told.Add(1) <= 3 { // then it recovers
+				http.Error(w, all, http.StatusInternalServerError)
+			}
 			return
 		}
 		upstream := os.Getenv("UPSTREAM_URL")
