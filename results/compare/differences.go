@@ -30,7 +30,7 @@ func (c *Comparison) differences(x, y *summary.Index, settings results.Differenc
 		}
 	}
 	if machine := settings.Machine(); len(machine) > 0 {
-		add("the machines differ (%s)", strings.Join(machine, ", "))
+		add("the conditions differ (%s)", strings.Join(machine, ", "))
 	}
 	c.Differences = append(c.Differences, settings.Noted("run A", "run B")...)
 }

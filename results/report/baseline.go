@@ -57,7 +57,7 @@ func (p *printer) baselineHead(v *baseline.Outcome) {
 	p.Wrapped("", fmt.Sprintf("baseline  %s: run %s of %s, revision %s", c.File, c.Source, c.Recorded, content.ShortRevision(c.Revision)), "")
 	p.Wrapped("", fmt.Sprintf("run       %s, revision %s", c.Run, content.ShortRevision(v.Run.Machine.Revision)), "")
 	if len(c.Machines) > 0 {
-		p.Wrapped("", "the machines differ: "+strings.Join(c.Machines, "; "), verdict.Doubt)
+		p.Wrapped("", "the conditions differ: "+strings.Join(c.Machines, "; "), verdict.Doubt)
 	}
 	for _, d := range c.Differences {
 		p.Wrapped("", d, verdict.Doubt)

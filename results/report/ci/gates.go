@@ -33,7 +33,7 @@ func BaselineJudgment(j Judged, v *baseline.Outcome, again string) Judgment {
 		g.Checks = append(g.Checks, Check{ID: idUncompared, Decision: verdict.NotMeasured, Statement: "At least one value can be compared.", Title: "nothing was compared", Text: words, All: words})
 	}
 	if len(c.Machines) > 0 {
-		g.Notes = append(g.Notes, "the machines differ: "+strings.Join(c.Machines, "; "))
+		g.Notes = append(g.Notes, "the conditions differ: "+strings.Join(c.Machines, "; "))
 	}
 	g.Notes = append(g.Notes, c.Differences...)
 	if len(c.Added) > 0 {
