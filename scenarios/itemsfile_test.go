@@ -123,7 +123,7 @@ func TestUserAPIMistakes(t *testing.T) {
 		"no slash":                    {"/v2/{0}", "v2/{0}", nil, "upstream.request.path: must begin with a slash"},
 		"a space":                     {"/v2/{0}", "/v2 /{0}", nil, "upstream.request.path: must not contain spaces or #"},
 		"a placeholder as a name":     {"from={1}", "{1}=x", nil, `upstream.request.path: "{1}" is the name of a parameter`},
-		"a placeholder in a header":   {"Bearer ${TOKEN}", "{0}", nil, "upstream.request.headers.Authorization: must not hold arguments of items"},
+		"a placeholder in a header":   {"Bearer ${TOKEN}", "{0} ${TOKEN}", nil, "upstream.request.headers.Authorization: must not hold arguments of items"},
 		"the host":                    {"Authorization", "host", nil, "upstream.request.headers.host: cannot be set: it belongs to the connection"},
 		"a method":                    {"{path:", "{method: G T, path:", nil, `upstream.request.method: must be an HTTP method (got "G T")`},
 		"an empty name":               {"data.calls", "data..calls", nil, "upstream.records: must be names of fields joined by dots"},

@@ -65,6 +65,7 @@ const charts = `new Promise(done => {
 // A browser follows a run of a service, and the page becomes the report that the command
 // report prints. It requests nothing from elsewhere, and its console is empty.
 func TestWebInABrowser(t *testing.T) {
+	t.Parallel()
 	browser := browsertest.Start(t)
 	dir := t.TempDir()
 	file, root := filepath.Join(dir, "live.yaml"), filepath.Join(dir, "runs")

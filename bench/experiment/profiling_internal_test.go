@@ -46,7 +46,9 @@ func profiledBy(t *testing.T, kinds []string, handlers map[string]http.HandlerFu
 	}
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	m := &measurement{record: &results.Trial{}, process: sut.Elsewhere()}
+	process := sut.Elsewhere()
+	t.Cleanup(process.Kill)
+	m := &measurement{record: &results.Trial{}, process: process}
 	saved := func(string, []byte) error { return nil }
 	p := m.newProfiler(&Profiling{Kinds: kinds, Save: saved}, server.URL+"/debug/pprof", func() *http.Transport { return &http.Transport{} })
 	m.profiler = p

@@ -35,8 +35,8 @@ func copyExample(t *testing.T) string {
 		return string(text)
 	}
 	module := strings.Replace(read(filepath.Join(dir, "go.mod")), "=> ../../../..", "=> "+strconv.Quote(root), 1)
-	for _, block := range regexp.MustCompile(`(?ms)^require \(.*?^\)$`).FindAllString(read(filepath.Join(root, "go.mod")), -1) {
-		module += block + "\n"
+	for _, block := range regexp.MustCompile(`(?ms)^(require|replace) \(.*?^\)$`).FindAllString(read(filepath.Join(root, "go.mod")), -1) {
+		module += strings.ReplaceAll(block, "=> ./", "=> "+root+"/") + "\n"
 	}
 	for name, text := range map[string]string{"go.mod": module, "go.sum": read(filepath.Join(root, "go.sum"))} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
