@@ -59,10 +59,15 @@ func watchedClient(addr string) int {
 	return 0
 }
 
-// suite runs the tests without the width of a terminal, because they compare texts.
+// suite runs the tests without the width of a terminal, because they compare texts. On few
+// cores it runs four at once, because they wait for other processes most of the time.
 type suite struct{ *testing.M }
 
 func (s suite) Run() int {
 	os.Unsetenv("COLUMNS")
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue && runtime.GOMAXPROCS(0) < 4 {
+		_ = f.Value.Set("4")
+	}
 	return s.M.Run()
 }
