@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"floodgate/bench/internal/repotest"
+	"floodgate/bench/internal/scripttest"
 	"floodgate/results"
 	"floodgate/results/verdict"
 )
@@ -39,7 +40,11 @@ func newUser(t *testing.T) *user {
 	t.Helper()
 	base := t.TempDir()
 	u := &user{Repository: repotest.Init(t, filepath.Join(base, "repo")), base: base}
-	if err := writeUserModule(u.Top); err != nil {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := scripttest.WriteUserModule(u.Top, root); err != nil {
 		t.Fatal(err)
 	}
 	u.Write("small.yaml", sameScenario)

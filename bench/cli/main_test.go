@@ -10,8 +10,7 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
+	"floodgate/bench/internal/scripttest"
 	sutclient "floodgate/bench/sut/client"
 )
 
@@ -25,7 +24,7 @@ func TestMain(m *testing.M) {
 	if addr := os.Getenv(watchedEnv); addr != "" {
 		os.Exit(watchedClient(addr))
 	}
-	testscript.Main(suite{m}, map[string]func(){
+	scripttest.Main(m, map[string]func(){
 		"floodgate":  func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr, nil)) },
 		"ownprogram": func() { sutclient.Main(ownProgram(os.Args[1:])) },
 		"ownservice": func() { os.Exit(ownService(os.Args[1:])) },
@@ -57,17 +56,4 @@ func watchedClient(addr string) int {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	runtime.KeepAlive(conns) // the collector closes a connection that nothing refers to
 	return 0
-}
-
-// suite runs the tests without the width of a terminal, because they compare texts. On few
-// cores it runs four at once, because they wait for other processes most of the time.
-type suite struct{ *testing.M }
-
-func (s suite) Run() int {
-	os.Unsetenv("COLUMNS")
-	flag.Parse()
-	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue && runtime.GOMAXPROCS(0) < 4 {
-		_ = f.Value.Set("4")
-	}
-	return s.M.Run()
 }
