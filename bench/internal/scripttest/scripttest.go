@@ -34,7 +34,7 @@ func Main(m *testing.M, programs map[string]func()) { testscript.Main(suite{m}, 
 type suite struct{ *testing.M }
 
 func (s suite) Run() int {
-	os.Unsetenv("COLUMNS")
+	_ = os.Unsetenv("COLUMNS")
 	flag.Parse()
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue && runtime.GOMAXPROCS(0) < 4 {
 		_ = f.Value.Set("4")
