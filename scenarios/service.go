@@ -155,6 +155,10 @@ func (s *Scenario) ReportArgs(n uint64) [][]string {
 
 // Bounds describes the scope of a service variant's limit in one line.
 func (v Variant) Bounds() string {
+	if v.LimitScope == LimitScopeFleet {
+		v.LimitScope = ""
+		return v.Bounds() + "; the hosts of a trial divide the limit"
+	}
 	if v.Strategy == "" {
 		return "the program's own limits, with " + v.describeVars()
 	}

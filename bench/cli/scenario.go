@@ -188,7 +188,7 @@ func printServiceDryRun(w io.Writer, s *scenarios.Scenario, levels []scenarios.L
 		}
 		load := "reports of " + text.Plural(v.ReportItems, "item", "items")
 		if len(v.Requests) > 0 {
-			load = text.Plural(len(v.Requests), "kind", "kinds") + " of requests"
+			load = text.Plural(len(v.Requests), "kind of request", "kinds of requests")
 		}
 		if n := v.GeneratorCount(); n > 1 {
 			load += fmt.Sprintf(" from %d load generators", n)
