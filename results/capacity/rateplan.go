@@ -37,9 +37,12 @@ type Rates struct {
 	SLO   scenarios.SLO `json:"slo"`
 	// NoFile is the limit of descriptors, and MaxDescriptors the number that the SLO
 	// allows.
-	NoFile         int  `json:"nofile"`
-	MaxDescriptors int  `json:"max_descriptors"`
-	Poisson        bool `json:"poisson"`
+	NoFile         int `json:"nofile"`
+	MaxDescriptors int `json:"max_descriptors"`
+	// Hosts is the number of hosts of a trial, which take turns and of which the one with most
+	// descriptors counts; zero means one.
+	Hosts   int  `json:"hosts,omitempty"`
+	Poisson bool `json:"poisson"`
 	// Window is the time for which a rate is tested, and Confirm that for which it
 	// is confirmed.
 	Window  time.Duration `json:"window_ns"`

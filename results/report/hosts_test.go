@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"floodgate/results"
@@ -22,6 +23,23 @@ func TestHostsGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			reporttest.Golden(t, fmt.Sprintf("%s.%d.txt", name, width), out.Bytes())
+		}
+	}
+}
+
+// A plan of the rate of a service on several hosts says so, and of what the bound on descriptors is.
+func TestRatesOnHosts(t *testing.T) {
+	plan := reporttest.EveryEnd()
+	for hosts, want := range map[int]bool{0: false, 1: false, 3: true} {
+		plan.Hosts = hosts
+		var out bytes.Buffer
+		if err := report.Rates(&out, plan, text.Options{Width: 200}); err != nil {
+			t.Fatal(err)
+		}
+		for _, words := range []string{"descriptors ≤ 204 of 256 on each host", fmt.Sprintf(" to %d hosts in turn; each rate tested for", hosts)} {
+			if got := strings.Contains(out.String(), words); got != want {
+				t.Errorf("%d hosts: contains %q: %t\n%s", hosts, words, got, &out)
+			}
 		}
 	}
 }

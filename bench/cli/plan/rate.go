@@ -159,7 +159,7 @@ func chosen(all []scenarios.Variant, names []string) ([]scenarios.Variant, error
 func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header, level string) *capacity.Rates {
 	return &capacity.Rates{
 		ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Unit: s.Service.Unit(), Level: level,
-		SLO: *s.SLO, NoFile: s.SUT.NoFile, MaxDescriptors: s.SLO.MaxDescriptors(s.SUT.NoFile), Poisson: s.Service.Arrivals.Poisson,
+		SLO: *s.SLO, NoFile: s.SUT.NoFile, MaxDescriptors: s.SLO.MaxDescriptors(s.SUT.NoFile), Hosts: s.SUT.Hosts, Poisson: s.Service.Arrivals.Poisson,
 		Window: bounds.Window, Confirm: bounds.Confirm, Repeats: bounds.Repeats, LagBound: results.LagBound,
 		Environment: h.Environment, Machine: h.Fingerprint,
 	}

@@ -33,14 +33,26 @@ type Rates struct {
 	Plan *capacity.Rates
 }
 
+// Requirements returns the requirements of the SLO in one line.
+func (p *Rates) Requirements() string {
+	slo := p.Plan.SLO
+	words := fmt.Sprintf("p99 ≤ %s from when a %s was due, errors ≤ %s, descriptors ≤ %d of %d",
+		text.Duration(time.Duration(slo.P99)), p.Plan.Arrival(), text.Percent(slo.MaxErrors()), p.Plan.MaxDescriptors, p.Plan.NoFile)
+	if p.Plan.Hosts > 1 {
+		words += " on each host"
+	}
+	return words
+}
+
 // Terms explains what sustained means in the plan.
 func (p *Rates) Terms() {
-	slo := p.Plan.SLO
-	p.Fact("slo", "p99 ≤ %s from when a %s was due, errors ≤ %s, descriptors ≤ %d of %d",
-		text.Duration(time.Duration(slo.P99)), p.Plan.Arrival(), text.Percent(slo.MaxErrors()), p.Plan.MaxDescriptors, p.Plan.NoFile)
+	p.Fact("slo", "%s", p.Requirements())
 	how := "evenly"
 	if p.Plan.Poisson {
 		how = "at random times (Poisson)"
+	}
+	if p.Plan.Hosts > 1 {
+		how += fmt.Sprintf(" to %d hosts in turn", p.Plan.Hosts)
 	}
 	p.Fact(p.Plan.Arrival()+"s", "sent %s; each rate tested for %s and confirmed %s: a confirmed rate may be up to %.0f %% above the sustainable one",
 		how, Seconds(p.Plan.Window), p.Confirmation(), 100*p.Plan.Overstatement())

@@ -71,9 +71,8 @@ func Rates(w io.Writer, plan *capacity.Rates) error {
 	pg.rateTables(p)
 	p.Thresholds()
 	pg.Text = p.Out.String()
-	slo := plan.SLO
 	pg.Facts = []fact{
-		{"slo", fmt.Sprintf("p99 ≤ %s from when a %s was due, errors ≤ %s, descriptors ≤ %d of %d", text.Duration(time.Duration(slo.P99)), plan.Arrival(), text.Percent(slo.MaxErrors()), plan.MaxDescriptors, plan.NoFile)},
+		{"slo", p.Requirements()},
 		{"windows", fmt.Sprintf("each rate tested for %s and confirmed %s", content.Seconds(plan.Window), p.Confirmation())},
 		{"level", cmp.Or(plan.Level, text.None)},
 	}
