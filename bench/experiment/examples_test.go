@@ -78,42 +78,53 @@ func TestExamplesInRealTrials(t *testing.T) {
 				t.Errorf("%d lines, %v, want at most 60", strings.Count(string(source), "\n"), err)
 			}
 			command := exampleCommand(t, p, folder)
-			r := trials(t)
-			r.Database = "examples_" + p.Language
-			s := scenario(t, fmt.Sprintf(`
+			for _, warmup := range []string{"", ", warmup: {items: 7}", ", warmup: {for: 1ms}"} {
+				runExample(t, p, command, warmup)
+			}
+		})
+	}
+}
+
+// runExample runs the first block of a scenario of the example, with or without a warm-up.
+func runExample(t *testing.T, p examples.Program, command []string, warmup string) {
+	t.Helper()
+	r := trials(t)
+	r.Database = "examples_" + p.Language
+	s := scenario(t, fmt.Sprintf(`
 version: 1
 name: example
 title: A program in another language
 items: {kind: date-ranges, duplicates: 0.2}
 upstream: {late_bound: 10s, latency: {distribution: constant, value: 5ms}, body: {min_records: 1, max_records: 5}}
-sut: {nofile: 256, command: ["%s"]}
+sut: {nofile: 256, command: ["%s"]%s}
 variants: [{strategy: sequential}, {strategy: bounded, limit: 5}, {strategy: unbounded}]
 levels: [{items: 30}]
-`, strings.Join(command, `", "`)))
-			for _, planned := range plan(t, s)[:3] { // the first block
-				record, err := r.Run(t.Context(), planned)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if record.Outcome != results.OutcomeOK || len(record.Warnings) > 0 || len(record.Errors) > 0 || record.Overrun != nil {
-					t.Errorf("%s: %s %s %q %v %v", record.Variant, record.Outcome, record.Reason, record.Warnings, record.Errors, record.Overrun)
-					continue
-				}
-				if d := record.Documents; d == nil || d.Found != 30 || d.Violations() > 0 {
-					t.Errorf("%s: documents %+v, want 30", record.Variant, d)
-				}
-				limit, peak := s.DeclaredLimit(planned.Variant), record.Upstream.PeakInFlight
-				if limit > 0 && peak > limit {
-					t.Errorf("%s: peak in flight %d > limit %d", record.Variant, peak, limit)
-				}
-				if record.ItemsDone == nil || *record.ItemsDone != 30 || record.Stages["item"].Count != 30 {
-					t.Errorf("%s: items %v, latencies of %d, want 30", record.Variant, record.ItemsDone, record.Stages["item"].Count)
-				}
-				if left := record.Descriptors.Leaked; left == nil || *left != 0 {
-					t.Errorf("%s: left open: %v", record.Variant, left)
-				}
-			}
-		})
+`, strings.Join(command, `", "`), warmup))
+	for _, planned := range plan(t, s)[:3] { // the first block
+		record, err := r.Run(t.Context(), planned)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if record.Outcome != results.OutcomeOK || len(record.Warnings) > 0 || len(record.Errors) > 0 || record.Overrun != nil {
+			t.Errorf("%s: %s %s %q %v %v", record.Variant, record.Outcome, record.Reason, record.Warnings, record.Errors, record.Overrun)
+			continue
+		}
+		if d := record.Documents; d == nil || d.Found != 30 || d.Violations() > 0 {
+			t.Errorf("%s: documents %+v, want 30", record.Variant, d)
+		}
+		limit, peak := s.DeclaredLimit(planned.Variant), record.Upstream.PeakInFlight
+		if limit > 0 && peak > limit {
+			t.Errorf("%s: peak in flight %d > limit %d", record.Variant, peak, limit)
+		}
+		if record.ItemsDone == nil || *record.ItemsDone != 30 || record.Stages["item"].Count != 30 {
+			t.Errorf("%s: items %v, latencies of %d, want 30", record.Variant, record.ItemsDone, record.Stages["item"].Count)
+		}
+		if w := record.Warmup; (w != nil) != (warmup != "") || w != nil && len(w.Early) != 10 {
+			t.Errorf("%s%s: warm-up %+v, want ten means of the first half", record.Variant, warmup, w)
+		}
+		if left := record.Descriptors.Leaked; left == nil || *left != 0 {
+			t.Errorf("%s: left open: %v", record.Variant, left)
+		}
 	}
 }
 
