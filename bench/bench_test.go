@@ -154,6 +154,40 @@ func configuration(v scenarios.Variant) string {
 	return name
 }
 
+// BenchmarkBetweenTrials runs trials of six items one after another, as "floodgate run"
+// does. The time between two trials is the time that a trial takes beside its makespan:
+// between-ms. cpu-ms is the CPU time of a trial in the harness and in the SUT's process,
+// without that of the servers.
+func BenchmarkBetweenTrials(b *testing.B) {
+	s := reportScenario(b, 6)
+	s.Variants = []scenarios.Variant{{Name: "bounded", Strategy: "bounded", Limit: 3}}
+	l := newLaboratory(b, harness.Start(b))
+	plan, err := experiment.Schedule(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var makespan time.Duration
+	trials := 0
+	count := func(t results.Trial) error {
+		if t.Outcome != results.OutcomeOK {
+			return fmt.Errorf("%s: %s", t.Outcome, t.Reason)
+		}
+		makespan += t.Makespan
+		trials++
+		return nil
+	}
+	before := processTime(b)
+	for b.Loop() {
+		runner := experiment.Runner{Tester: l.trials, Append: count, Retries: 4}
+		if err := runner.Run(context.Background(), plan, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	n := float64(trials)
+	b.ReportMetric((b.Elapsed()-makespan).Seconds()*1e3/n, "between-ms")
+	b.ReportMetric((processTime(b)-before).Seconds()*1e3/n, "cpu-ms")
+}
+
 // BenchmarkEfficiency fetches 1000 items at a median of 20 ms (lognormal,
 // sigma 0.5) and writes nothing: what is left between the ideal makespan and
 // the measured one is the core's. To reach: 0.97 at a limit of 10, 0.94 at

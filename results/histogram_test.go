@@ -19,6 +19,9 @@ func checkLossless(t interface{ Fatalf(string, ...any) }, h *hdrhistogram.Histog
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
+	if want, err := h.Encode(hdrhistogram.V2CompressedEncodingCookieBase); err != nil || enc.Data != string(want) {
+		t.Fatalf("encoded as %s, want %s, %v", enc.Data, want, err)
+	}
 	src, err := json.Marshal(enc)
 	if err != nil {
 		t.Fatalf("%v", err)
@@ -50,6 +53,30 @@ func TestHistogramIsLossless(t *testing.T) {
 			}
 		}
 		checkLossless(t, h)
+	})
+}
+
+// BenchmarkNewHistogram encodes the histogram of a stage of six items, as a short trial has.
+func BenchmarkNewHistogram(b *testing.B) {
+	h := hdrhistogram.New(1000, int64(time.Hour), 3)
+	for i := range int64(6) {
+		if err := h.RecordValue(i * 7e6); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("encoder=own", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := results.NewHistogram(h); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("encoder=hdrhistogram-go", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := h.Encode(hdrhistogram.V2CompressedEncodingCookieBase); err != nil {
+				b.Fatal(err)
+			}
+		}
 	})
 }
 

@@ -260,11 +260,11 @@ func (s Series) Last(c Column) (int64, bool) {
 
 // NewHistogram encodes h, whose values are nanoseconds, without loss.
 func NewHistogram(h *hdrhistogram.Histogram) (Histogram, error) {
-	data, err := h.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	data, err := encodeHistogram(h.Export())
 	if err != nil {
 		return Histogram{}, fmt.Errorf("encode histogram: %w", err)
 	}
-	enc := Histogram{Count: h.TotalCount(), Data: string(data)}
+	enc := Histogram{Count: h.TotalCount(), Data: data}
 	if enc.Count > 0 {
 		enc.Mean = time.Duration(h.Mean())
 		enc.P50 = time.Duration(h.ValueAtQuantile(50))
