@@ -1,12 +1,16 @@
 package mockupstream
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // AttemptHeader is the header that numbers the attempts at a key, from 1. Without
@@ -119,7 +123,7 @@ func (u *Upstream) serveItem(w http.ResponseWriter, r *http.Request, key string)
 
 	hash := hashKey(run.seed, key)
 	shard := run.shard(hash)
-	if n := shard.arrive(hash); attempt == 0 {
+	if n := shard.arrive(hash, traced(r.Header)); attempt == 0 {
 		attempt = n
 	}
 	now := received.Sub(run.began)
@@ -151,6 +155,15 @@ func attemptOf(r *http.Request) (int, error) {
 		return 0, fmt.Errorf("header %s must be a number of at least 1 (got %q)", AttemptHeader, named[0])
 	}
 	return n, nil
+}
+
+// traced reports whether a request has a valid header traceparent.
+func traced(h http.Header) bool {
+	if h["Traceparent"] == nil { // most have none, and the look-up is cheap
+		return false
+	}
+	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.HeaderCarrier(h))
+	return trace.SpanContextFromContext(ctx).IsValid()
 }
 
 func (u *Upstream) overloaded(w http.ResponseWriter, shard *shard, c *Capacity) {

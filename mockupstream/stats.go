@@ -32,6 +32,8 @@ type Stats struct {
 	Requests int64 `json:"requests"`
 	Keys     int64 `json:"keys"`
 	Repeated int64 `json:"repeated"`
+	// Traced counts those with a valid header traceparent.
+	Traced int64 `json:"traced"`
 	// InFlight counts the requests that have been received and not answered. They
 	// outlive a change of profile; PeakInFlight covers those received since it.
 	InFlight     int64 `json:"in_flight"`
@@ -87,7 +89,7 @@ type Summary struct {
 
 // tally holds the statistics that are counted in shards, by key.
 type tally struct {
-	requests, repeated, bytes                 int64
+	requests, repeated, traced, bytes         int64
 	limited, overloaded, queued, disconnected int64
 	statuses                                  []int64 // by status
 	faults                                    map[string]int64
@@ -124,10 +126,13 @@ func newHistogram() *hdrhistogram.Histogram {
 }
 
 // arrive counts a request and returns the number of requests for its key so far.
-func (s *shard) arrive(hash uint64) int {
+func (s *shard) arrive(hash uint64, traced bool) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests++
+	if traced {
+		s.traced++
+	}
 	s.attempts[hash]++
 	n := s.attempts[hash]
 	if n > 1 {
@@ -174,6 +179,7 @@ func merge(shards []shard) tally {
 func (t *tally) absorb(o *tally) {
 	t.requests += o.requests
 	t.repeated += o.repeated
+	t.traced += o.traced
 	t.bytes += o.bytes
 	t.limited += o.limited
 	t.overloaded += o.overloaded

@@ -199,7 +199,7 @@ func (u *Upstream) snapshot() (Stats, tally) {
 	stage, phase := r.stage(uptime)
 	s := Stats{
 		Seed: r.seed, UptimeNS: int64(uptime), Phase: phase,
-		Requests: t.requests, Keys: t.requests - t.repeated, Repeated: t.repeated,
+		Requests: t.requests, Keys: t.requests - t.repeated, Repeated: t.repeated, Traced: t.traced,
 		InFlight: u.inFlight.Load(), PeakInFlight: r.peakInFlight.Load(),
 		Connections: u.connections.Load(), PeakConnections: u.peakConnections.Load(), Accepted: u.accepted.Load(),
 		Statuses: map[int]int64{}, Faults: t.faults, BodyBytes: t.bytes,

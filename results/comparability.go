@@ -86,6 +86,8 @@ type Setting struct {
 	Limits string `json:"limits,omitempty"`
 	// Profiles are the kinds of profiles that were taken: "cpu, heap"; empty means none.
 	Profiles string `json:"profiles,omitempty"`
+	// Traces says whether items or requests were traced.
+	Traces bool `json:"traces,omitempty"`
 }
 
 // Setting returns the setting of a run. It looks at all trials, as one whose SUT could
@@ -101,7 +103,7 @@ func (r *Run) Setting() Setting {
 		}
 	}
 	s.Limits = limitsOf(containers)
-	s.Profiles = strings.Join(r.Header.Profiles, ", ")
+	s.Profiles, s.Traces = strings.Join(r.Header.Profiles, ", "), r.Header.Traces
 	return s
 }
 
@@ -128,6 +130,8 @@ func (e Environment) Setting() Setting {
 //     of them. Records without it were not pinned.
 //   - profiles: taking them costs CPU time of the program, and interrupts it, which its
 //     latencies show. Records without them had none.
+//   - traces: a header more in each request, and the times of single items, cost CPU time.
+//     Records without them had none.
 //   - kernel, Go: an update may change times a little, and its effect may be the
 //     question. A history that began anew with each would show nothing.
 //   - nofile: the scenario sets the limit of the program under test; that of the harness
@@ -154,6 +158,12 @@ func Properties() []Property {
 		{Name: "governor", Breaks: Times | CPUTimes, value: func(s Setting) string { return s.Fingerprint.Governor }},
 		{Name: "pinning", Breaks: Times | CPUTimes, value: func(s Setting) string { return cmp.Or(s.Fingerprint.Pinning, "none") }},
 		{Name: "profiles", Breaks: Times | CPUTimes, Fleet: true, value: func(s Setting) string { return cmp.Or(s.Profiles, "none") }},
+		{Name: "traces", Breaks: Times | CPUTimes, Fleet: true, value: func(s Setting) string {
+			if s.Traces {
+				return "sampled"
+			}
+			return "none"
+		}},
 		{Name: "system", Breaks: Speed | DescriptorCounts | WorkCounts, Fleet: true, value: func(s Setting) string { return s.Fingerprint.OS }},
 		{Name: "architecture", Breaks: Speed, Fleet: true, value: func(s Setting) string { return s.Fingerprint.Arch }},
 		{Name: "kernel", value: func(s Setting) string { return known(s.Fingerprint.Kernel) }},

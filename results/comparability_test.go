@@ -49,6 +49,7 @@ func differing() map[string][3]func(r *results.Run) {
 			r.Header.Fingerprint.Pinning = "SUT 2-3; generator 0; servers 1"
 		}, none),
 		"profiles":         three(none, func(r *results.Run) { r.Header.Profiles = []string{"cpu", "heap"} }, none),
+		"traces":           three(none, func(r *results.Run) { r.Header.Traces = true }, none),
 		"system":           print(func(f *p) { f.OS = "linux" }, func(f *p) { f.OS = "windows" }, func(f *p) { f.OS = "" }),
 		"architecture":     print(func(f *p) { f.Arch = "amd64" }, func(f *p) { f.Arch = "arm64" }, func(f *p) { f.Arch = "" }),
 		"kernel":           print(func(f *p) { f.Kernel = "6.1" }, func(f *p) { f.Kernel = "6.8" }, func(f *p) { f.Kernel = "unknown" }),

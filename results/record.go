@@ -72,6 +72,9 @@ type Header struct {
 	Repeat *Repeat `json:"repeat,omitempty"`
 	// Profiles are the kinds of profiles that were taken of the SUT; nil means none.
 	Profiles []string `json:"profiles,omitempty"`
+	// Traces means that the slowest items or requests, and a regular sample of all, were
+	// traced.
+	Traces bool `json:"traces,omitempty"`
 }
 
 // Environment names where the upstream and the database came from.
@@ -247,6 +250,9 @@ type Trial struct {
 	// Profiles are those of the SUT, by kind, which add to its CPU time and its latencies;
 	// nil means that none were requested.
 	Profiles []Profile `json:"profiles,omitempty"`
+	// Traces describes those of single items or requests, which add to times a little; nil
+	// means that there are none.
+	Traces *Traces `json:"traces,omitempty"`
 	// Hosts are the SUT processes of a trial that has several, by index. The fields of the
 	// trial hold their sums and extremes, as package results/fleet defines them. Nil means
 	// one host.
@@ -445,6 +451,8 @@ type UpstreamStats struct {
 	LateMedian   time.Duration `json:"late_median_ns"`
 	LateP99      time.Duration `json:"late_p99_ns"`
 	Saturated    bool          `json:"saturated"`
+	// Traced counts the requests that continued a trace.
+	Traced int `json:"traced,omitempty"`
 	// Proxied reports that the counts are those of the proxy: lateness and repeated
 	// requests are unknown then, and requests in flight include those that waited for
 	// external.rate.

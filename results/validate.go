@@ -90,6 +90,11 @@ func (t *Trial) validateSelf() error {
 			return fmt.Errorf("profile: %w", err)
 		}
 	}
+	if t.Traces != nil {
+		if err := t.Traces.validate(); err != nil {
+			return fmt.Errorf("traces: %w", err)
+		}
+	}
 	return nil
 }
 

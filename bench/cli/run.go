@@ -38,6 +38,7 @@ type runOptions struct {
 	shard          scenarios.Shard // zero means all hosts
 	environment    command.EnvironmentFlags
 	profile        command.ProfileFlag
+	traces         traceFlag
 	saveVegeta     string
 	format, idFile string
 	file           string                     // the scenario's file; empty means that it is built in or unknown
@@ -58,8 +59,7 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 		Example: `  floodgate run --quick mine.yaml
   floodgate run --repeat mine.yaml --time 10m`,
 		Long: `Runs, judges and stores scenarios; the worst verdict is the exit code. --env:
-  auto        containers if they can run here, else embedded, with the reason
-  embedded    processes of this program
+  auto        containers if they can run here, else embedded: our own processes
   containers  Docker: this program and MongoDB, on ports of 127.0.0.1
   external    your own servers; the part without a URL or URI is embedded
   kubernetes  pods of a cluster, the system under test as well`,
@@ -99,6 +99,7 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 	o.Flag(flags)
 	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` of a service's results for vegeta")
 	o.profile.Register(flags)
+	o.traces.register(flags)
 	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics")
 	o.page.register(cmd)
 	flags.StringVar(&o.resume, "resume", "", "continue the interrupted run `ID`")
@@ -113,6 +114,7 @@ func newRun(stdout, stderr io.Writer, k command.Kubernetes) *cobra.Command {
 	}
 	cmd.MarkFlagsMutuallyExclusive("resume", "save-vegeta")
 	cmd.MarkFlagsMutuallyExclusive("resume", "profile") // which the run has or has not
+	cmd.MarkFlagsMutuallyExclusive("resume", "traces")
 	cmd.MarkFlagsMutuallyExclusive("resume", "shard")
 	return cmd
 }
@@ -177,6 +179,10 @@ func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 			return err
 		}
 	}
+	if err := o.traces.open(cmd, all, o.environment.Kind); err != nil {
+		return err
+	}
+	defer o.traces.close()
 	if o.shard.Of > 0 {
 		for i, s := range all {
 			if all[i], err = s.OnHosts(o.shard.Of); err != nil {
@@ -248,6 +254,7 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 	if header.Profiles, err = o.profile.Of(s, header.Environment.Kind, o.shard.Of > 0); err != nil {
 		return err
 	}
+	header.Traces = o.traces.requested()
 	if o.shard.Of > 0 {
 		header.Shard = &results.Shard{Numbers: []int{o.shard.Number}, Of: o.shard.Of}
 	}
@@ -353,7 +360,7 @@ func (o *runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.
 		store.Close()
 		return nil, nil, nil, err
 	}
-	if err := mixable(begun.Setting(), results.Setting{Fingerprint: now.Fingerprint, SUT: now.SUT, Profiles: begun.Setting().Profiles}); err != nil {
+	if err := mixable(begun.Setting(), results.Setting{Fingerprint: now.Fingerprint, SUT: now.SUT, Profiles: begun.Setting().Profiles, Traces: begun.Header.Traces}); err != nil {
 		store.Close()
 		return nil, nil, nil, err
 	}
@@ -420,6 +427,7 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 			return results.SaveProfile(store.Dir(), name, content)
 		}}
 	}
+	trials.Tracing = o.traces.tracing(store, begun.Header)
 	runner := experiment.Runner{
 		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.UpstreamProbe(env),
 		Retries: runRetries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,
@@ -465,6 +473,7 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 		return command.NotMeasured(err)
 	}
 	end := printRun(o.stdout, stored, o.file, o.format)
+	o.traces.finish(ctx, o.Stderr, store.Dir())
 	if command.IsVerdict(end) {
 		o.page.finish(ctx, o.Stderr, stored, o.file)
 	}

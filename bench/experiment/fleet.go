@@ -65,13 +65,14 @@ func (r *Trials) measureFleet(ctx context.Context, t ScheduledTrial, record *res
 		if service != nil { // items are part of its requests
 			p.items = nil
 		}
-		h.all = append(h.all, &measurement{trials: r, planned: planned, part: p, record: &results.Trial{}})
+		h.all = append(h.all, &measurement{trials: r, planned: planned, part: p, record: &results.Trial{}, started: record.Started})
 	}
 	failed := h.run(ctx)
 	h.end()
 	a := &attempt{record: record, service: service}
 	for _, m := range h.all {
 		a.failed = append(a.failed, m.report.Failed...)
+		a.traced = append(a.traced, m.report.Traces)
 		if a.unsupported == nil {
 			a.unsupported = m.unsupported
 		}

@@ -20,6 +20,7 @@ import (
 	"floodgate/bench/environment/target"
 	"floodgate/bench/load"
 	"floodgate/bench/load/generator"
+	"floodgate/bench/sut"
 	"floodgate/mockupstream"
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -46,6 +47,8 @@ type loadSpec struct {
 	Environment map[string]string `json:"environment,omitempty"`
 	// Name is the attack's name in vegeta's results.
 	Name string `json:"name,omitempty"`
+	// Traces names the traces of requests; nil means that they are not traced.
+	Traces *sut.TraceSpec `json:"traces,omitempty"`
 }
 
 // options returns the attack but for its requests and the way to the service.
@@ -55,6 +58,9 @@ func (l *loadSpec) options() load.Options {
 	o := load.Options{
 		Timeout: time.Duration(s.Timeout), Name: l.Name,
 		Arrivals: load.Arrivals{Rate: rateOf(s.Arrivals, over), Poisson: s.Arrivals.Poisson, Seed: l.Seed, For: over, Share: l.Share},
+	}
+	if l.Traces != nil {
+		o.Traceparent = requestParent(*l.Traces)
 	}
 	if l.BuiltIn {
 		for _, base := range l.Bases {
@@ -248,6 +254,9 @@ func (t *serviceTrial) prepareGenerators() error {
 // spec returns the specification of a load generator.
 func (t *serviceTrial) spec(generator int) *loadSpec {
 	l := &loadSpec{Scenario: t.scenario, BuiltIn: t.requests == nil, Seed: t.planned.Seed}
+	if t.traces != nil {
+		l.Traces = &t.traces.spec
+	}
 	for _, h := range t.hosts {
 		l.Bases = append(l.Bases, h.generatorBase())
 	}
@@ -299,6 +308,9 @@ func (t *serviceTrial) attack(ctx context.Context, o load.Options) error {
 	}
 	return t.generators.Attack(ctx, func(ctx context.Context, start time.Time) error {
 		o.Start = start
+		if t.traces != nil {
+			t.traces.began(start)
+		}
 		return t.trials.attack(ctx, o)
 	}, func(i int) generator.Events {
 		events := generator.Events{
@@ -358,6 +370,9 @@ func (t *serviceTrial) ended(generator int, e load.Ended) {
 	}
 	if t.recent != nil {
 		t.recent.record(e)
+	}
+	if t.traces != nil {
+		t.traces.ended(e)
 	}
 }
 

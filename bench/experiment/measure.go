@@ -30,6 +30,7 @@ type measurement struct {
 	planned ScheduledTrial // with the limit of this host
 	part    part
 	record  *results.Trial // of the trial, or of this host if there are several
+	started time.Time      // of the trial
 	process *sut.Process
 	pid     int           // of the process that is watched
 	service *serviceHost  // nil means that the SUT processes its items once
@@ -114,7 +115,7 @@ func (m *measurement) ready(ctx context.Context) (string, error) {
 	limit := m.planned.Level.Scenario.SUT.MaxReady()
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	spec, err := m.trials.spec(m.planned, m.part)
+	spec, err := m.trials.spec(m.planned, m.part, m.started)
 	if err != nil {
 		return results.OutcomeFailed, err
 	}

@@ -38,6 +38,7 @@ type serviceTrial struct {
 	stopLoad context.CancelCauseFunc // ends the load; nil before it
 	feed     *feed                   // nil without Trials.Live
 	recent   *feed                   // the latencies that profiles are taken at; nil without profiles
+	traces   *requestTraces          // nil means that requests are not traced
 	attacks  []*vegeta.Result        // to be saved
 	stacks   string                  // those of the first host that stalled
 }
@@ -69,6 +70,9 @@ func newServiceTrial(r *Trials, planned ScheduledTrial, record *results.Trial, h
 	}
 	if r.Profiling != nil {
 		t.recent = newFeed()
+	}
+	if r.Tracing != nil {
+		t.traces = newRequestTraces(r.traceSpec(planned, record.Started))
 	}
 	return t
 }

@@ -12,6 +12,7 @@ import (
 	"floodgate/bench/load"
 	"floodgate/bench/sut"
 	"floodgate/results"
+	"floodgate/results/trace"
 )
 
 // serviceHost is one SUT process of a service's trial.
@@ -162,6 +163,9 @@ func (h *serviceHost) post(ctx context.Context, n uint64) bool {
 	}
 	for name, values := range r.Header {
 		req.Header[name] = values
+	}
+	if h.trial.traces != nil {
+		req.Header.Set(trace.Header, requestParent(h.trial.traces.spec)(n))
 	}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {

@@ -54,6 +54,8 @@ type Trials struct {
 	Live func(Live)
 	// Profiling requests profiles of the SUT, which must be one process; nil means none.
 	Profiling *Profiling
+	// Tracing requests the traces of items or requests; nil means none.
+	Tracing *Tracing
 	// Unobserved runs the SUT without its recorder and counts descriptors only before
 	// and after the work; Unwritten replaces its writer by one that does nothing. They
 	// serve benchmarks of the cost of measuring and writing.
@@ -131,6 +133,11 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 	}
 	if a != nil && a.service != nil && record.Outcome != results.OutcomeInvalid && ctx.Err() == nil {
 		if err := a.service.save(r.SaveVegeta); err != nil {
+			fail(&record, results.OutcomeFailed, err)
+		}
+	}
+	if a != nil && ctx.Err() == nil {
+		if err := r.saveTraces(t, &record, a); err != nil {
 			fail(&record, results.OutcomeFailed, err)
 		}
 	}
@@ -255,6 +262,7 @@ type attempt struct {
 	failed  []string      // the items that it reported as failed
 	// profiles stores the profiles, if there are any.
 	profiles func() error
+	traced   [][]sut.Traced // by host
 	// unsupported is the error about a variant that the program cannot run; nil means none.
 	unsupported error
 }
@@ -273,7 +281,7 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 	if t.Shard.Of > 0 {
 		p.host, p.hosts = t.Shard.Host(), t.Shard.Of
 	}
-	m := &measurement{trials: r, planned: t, part: p, record: record}
+	m := &measurement{trials: r, planned: t, part: p, record: record, started: record.Started}
 	if err := m.start(ctx); err != nil {
 		fail(record, startFailure(err), err)
 		return nil
@@ -285,7 +293,7 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 		fail(record, outcome, err)
 	}
 	m.finish()
-	return &attempt{record: record, service: service, failed: m.report.Failed, unsupported: m.unsupported, profiles: m.saveProfiles}
+	return &attempt{record: record, service: service, failed: m.report.Failed, unsupported: m.unsupported, profiles: m.saveProfiles, traced: [][]sut.Traced{m.report.Traces}}
 }
 
 // startFailure returns the outcome of a trial whose SUT could not be started.
@@ -396,7 +404,7 @@ func HostOf(run string, trial int, s *scenarios.Scenario, index, hosts int) sut.
 }
 
 // spec returns the specification of a trial for a host.
-func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
+func (r *Trials) spec(t ScheduledTrial, p part, started time.Time) (sut.Spec, error) {
 	s := t.Level.Scenario
 	request, err := s.UpstreamRequest(os.LookupEnv)
 	if err != nil {
@@ -418,8 +426,12 @@ func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
 	if t.warms() {
 		warmup = &sut.WarmupSpec{Items: s.WarmupArgs(), For: time.Duration(s.SUT.Warmup.For), Collection: warmupCollection(t.Index)}
 	}
+	var traces *sut.TraceSpec
+	if r.Tracing != nil {
+		traces = tracesOfHost(r.traceSpec(t, started), p)
+	}
 	return sut.Spec{
-		Warmup:       warmup,
+		Warmup: warmup, Traces: traces,
 		AllowTargets: r.Environment.AllowedTargets(),
 		Floodgate:    sut.Version, Type: sut.TypeSpec, Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index),
 		Variant: variantFor(s, t.Variant), Items: p.items, Service: s.Service != nil, Listen: listen, Batches: max(1, s.Items.Batches),

@@ -135,7 +135,7 @@ func (a *attempt) allFailed() bool {
 func recordUpstream(record *results.Trial, s mockupstream.Stats) {
 	record.Upstream = &results.UpstreamStats{
 		Requests: int(s.Requests), PeakInFlight: int(s.PeakInFlight), PeakConns: int(s.PeakConnections),
-		Connections: int(s.Accepted), Repeated: int(s.Repeated),
+		Connections: int(s.Accepted), Repeated: int(s.Repeated), Traced: int(s.Traced),
 		LateMedian: time.Duration(s.LateMedianNS), LateP99: time.Duration(s.LateP99NS), Saturated: s.Saturated,
 	}
 	if s.Saturated {

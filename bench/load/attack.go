@@ -72,6 +72,10 @@ type Options struct {
 	// is called.
 	Due   func(Due)
 	Ended func(Ended)
+	// Traceparent returns the header of that name of a request, by its number, and has Ended
+	// tell the times of its connection and its first byte; nil means that requests have none.
+	// Called by many goroutines.
+	Traceparent func(n uint64) string
 	// Name of the attack in vegeta's results.
 	Name string
 	// Keep receives vegeta's own results; nil means that nothing is called.
@@ -104,6 +108,11 @@ type Ended struct {
 	Report uint64
 	// Intended is when it was due, Begun when it was started, and At when it ended.
 	Intended, Begun, At time.Duration
+	// Connected is when it had a connection, and FirstByte when the answer began; zero means
+	// unknown, as without Options.Traceparent.
+	Connected, FirstByte time.Duration
+	// Start is the start of the attack; zero means that of Options.
+	Start time.Time
 	// Code is the status of the answer; zero means that there was none.
 	Code int
 	// Error is the type of the error as in records ("timeout", "refused", "http_5xx",
@@ -148,6 +157,10 @@ func Attack(ctx context.Context, o Options) error {
 	o.Dial = conns.dialContext
 	client := newClient(o)
 	p := newPacer(ctx, o)
+	if o.Traceparent != nil {
+		p.traced = &traced{transport: client.Transport, parent: o.Traceparent, moments: map[uint64]*moments{}}
+		client.Transport = p.traced
+	}
 	defer p.clock.Close()
 	attacker := vegeta.NewAttacker(vegeta.Client(client), vegeta.Workers(workers), vegeta.MaxWorkers(math.MaxInt64))
 	ended := make(chan struct{})

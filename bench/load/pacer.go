@@ -22,6 +22,7 @@ type pacer struct {
 	// next is the next request, if hasNext.
 	next    Due
 	hasNext bool
+	traced  *traced // nil means that requests are not traced
 
 	mu       sync.Mutex
 	began    time.Time     // zero before the first request, unless Options.Start set it
@@ -119,6 +120,10 @@ func (p *pacer) result(r *vegeta.Result, o Options) Ended {
 		Code: int(r.Code), Text: r.Error, Error: errorType(r, o.Success),
 	}
 	e.Report = n
+	if p.traced != nil {
+		e.Start = p.began
+		e.Connected, e.FirstByte = p.traced.take(n, p.began)
+	}
 	delete(p.intended, r.Seq)
 	return e
 }

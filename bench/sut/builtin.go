@@ -38,6 +38,7 @@ type core struct {
 	injected    injection
 	done        atomic.Int64 // items that have ended
 	early       *Early       // nil without a warm-up
+	tracing     *tracing     // nil means that items are not traced
 }
 
 // clients are the clients of the upstream and the database.
@@ -67,6 +68,9 @@ func newCore(spec Spec) (*core, error) {
 		c.recorder = recorder.New()
 		if spec.Warmup != nil {
 			c.early = NewEarly(c.recorder, len(spec.Items))
+		}
+		if spec.Traces != nil {
+			c.tracing = newTracing(*spec.Traces)
 		}
 	}
 	policy := target.Policy{Allowed: spec.AllowTargets}
@@ -107,6 +111,9 @@ func (c *core) connect() (*clients, error) {
 	}
 	if c.bound != nil {
 		http.Limit = c.bound.Wait
+	}
+	if c.tracing != nil {
+		http.Traceparent = c.tracing.traceparent
 	}
 	if c.interpreter != nil {
 		http.BeforeRequest, http.BeforeBody = c.interpreter.Start, c.interpreter.Resume
@@ -169,7 +176,7 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 		for _, args := range c.spec.Items[b*n/batches : (b+1)*n/batches] {
 			items = append(items, calllog.NewItem(args...))
 		}
-		f, err := c.batch(ctx, items)
+		f, err := c.batch(ctx, b*n/batches, items)
 		if err != nil {
 			goroutines()
 			limit()
@@ -192,11 +199,15 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 	if c.early != nil {
 		r.Early = c.early.Means()
 	}
+	if c.tracing != nil {
+		r.Traces = c.tracing.result()
+	}
 	return r, nil
 }
 
-// batch runs one batch and returns the items that failed.
-func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string, err error) {
+// batch runs one batch, whose first item has a number in the trial, and returns the items
+// that failed.
+func (c *core) batch(ctx context.Context, first int, items []calllog.Item) (failed []string, err error) {
 	use := c.shared
 	if use == nil {
 		if use, err = c.connect(); err != nil {
@@ -216,6 +227,10 @@ func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string
 	}
 	if c.early != nil {
 		p.Observer = c.early
+	}
+	if c.tracing != nil {
+		ctx, p.Observer = c.tracing.items(ctx, first, p.Observer)
+		p.Indexed = true
 	}
 	err = p.Stream(ctx, slices.Values(items), func(o pipeline.Outcome[calllog.Item, calllog.Document]) {
 		c.done.Add(1)

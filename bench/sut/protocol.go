@@ -101,6 +101,9 @@ type Spec struct {
 	// Profiles are the kinds of profiles that the built-in SUT serves on an address that it
 	// names with "ready"; nil means that it serves none.
 	Profiles []string `json:"profiles,omitempty"`
+	// Traces makes the built-in SUT report the times of single items with "done", and send
+	// traceparent to the upstream; nil means that it does not.
+	Traces *TraceSpec `json:"traces,omitempty"`
 }
 
 // WarmupSpec describes the work at "warmup", before "go".
@@ -119,7 +122,7 @@ type WarmupSpec struct {
 func (s Spec) warm() Spec {
 	s.Items, s.Database.Collection = s.Warmup.Items, s.Warmup.Collection
 	s.Service = false
-	s.Batches, s.Observe, s.Sample, s.Inject, s.Warmup = 1, false, false, Faults{}, nil
+	s.Batches, s.Observe, s.Sample, s.Inject, s.Warmup, s.Traces = 1, false, false, Faults{}, nil, nil
 	return s
 }
 
@@ -246,6 +249,8 @@ type Report struct {
 	// Throttled counts the fetches delayed by upstream.rate; the delay is part of their time.
 	Throttled int      `json:"throttled,omitempty"`
 	Warnings  []string `json:"warnings,omitempty"`
+	// Traces are those of the built-in SUT that Spec.Traces requests.
+	Traces []Traced `json:"traces,omitempty"`
 
 	recorded bool      // by Record
 	started  time.Time // as recorded; zero means no items
@@ -308,6 +313,11 @@ func (r *Report) check() error {
 	}
 	if r.Throttled < 0 {
 		return fmt.Errorf("throttled is %d", r.Throttled)
+	}
+	for _, t := range r.Traces {
+		if err := t.check(); err != nil {
+			return err
+		}
 	}
 	for _, e := range r.Errors {
 		if e.Type == "" || e.Count <= 0 {

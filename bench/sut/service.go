@@ -112,6 +112,9 @@ func (c *core) serve() (_ *reportServer, err error) {
 	if c.recorder != nil {
 		o.Observer = c.recorder
 	}
+	if c.tracing != nil {
+		o.Trace = c.tracing.report
+	}
 	if s.service, err = service.New(o); err != nil {
 		return nil, err
 	}
@@ -225,6 +228,9 @@ func (s *reportServer) run(orders <-chan string, send func(Message) error) (*Rep
 	if s.core.recorder != nil {
 		r.Record(s.core.recorder.Summary())
 		r.Makespan = 0 // a service has none
+	}
+	if s.core.tracing != nil {
+		r.Traces = s.core.tracing.result()
 	}
 	if drained != nil {
 		r.Warnings = append(r.Warnings, drained.Error())

@@ -55,6 +55,8 @@ type Environment struct {
 	Limits string `yaml:"container_limits,omitempty"`
 	// Profiles are the kinds of profiles that were taken; empty means none.
 	Profiles string `yaml:"profiles,omitempty"`
+	// Traces says whether items or requests were traced.
+	Traces bool `yaml:"traces,omitempty"`
 }
 
 // Program is a program under test of the user's own, as in [results.SUT].

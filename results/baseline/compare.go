@@ -74,7 +74,7 @@ func (b *Baseline) setting() results.Setting {
 			GOMAXPROCS: m.GOMAXPROCS, CPUQuota: m.CPUQuota, MemoryLimit: m.MemoryLimit, Governor: m.Governor, Pinning: m.Pinning,
 		},
 		Environment: results.Environment{Kind: e.Kind, Database: e.Database, Upstream: e.Upstream},
-		SUT:         b.Program.sut(), Place: e.SUT, Limits: e.Limits, Profiles: e.Profiles,
+		SUT:         b.Program.sut(), Place: e.SUT, Limits: e.Limits, Profiles: e.Profiles, Traces: e.Traces,
 	}
 }
 

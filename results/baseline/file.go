@@ -53,6 +53,9 @@ func (b *Baseline) Encode() []byte {
 	w.text("  ", "sut", b.Environment.SUT)
 	w.known("container_limits", b.Environment.Limits)
 	w.known("profiles", b.Environment.Profiles)
+	if b.Environment.Traces {
+		w.key("  ", "traces", "true")
+	}
 	w.key("", "machine", "")
 	w.text("  ", "cpu", b.Machine.CPU)
 	w.key("  ", "cores", strconv.Itoa(b.Machine.Cores))

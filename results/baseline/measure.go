@@ -99,7 +99,7 @@ func measure(run *results.Run) (*Baseline, error) {
 	b := &Baseline{
 		Schema: Schema, Scenario: h.ScenarioName, Hash: h.Design(), Seed: h.Seed, Quick: h.Quick, Run: h.ID,
 		Recorded: h.Started.UTC().Format(time.DateOnly), Revision: printable(f.Revision), Modified: f.Modified,
-		Environment: Environment{Kind: e.Kind, Database: printable(e.Database), Upstream: printable(e.Upstream), SUT: setting.Place, Limits: printable(setting.Limits), Profiles: printable(setting.Profiles)},
+		Environment: Environment{Kind: e.Kind, Database: printable(e.Database), Upstream: printable(e.Upstream), SUT: setting.Place, Limits: printable(setting.Limits), Profiles: printable(setting.Profiles), Traces: setting.Traces},
 		Machine: Machine{
 			CPU: printable(f.CPU), Cores: f.Cores, OS: f.OS, Arch: f.Arch, Kernel: printable(f.Kernel), Go: f.Go, GOMAXPROCS: f.GOMAXPROCS, CPUQuota: f.CPUQuota,
 			Memory: f.Memory, MemoryLimit: f.MemoryLimit, Governor: printable(f.Governor), Pinning: printable(f.Pinning),

@@ -75,6 +75,8 @@ type Pipeline[I comparable, D any] struct {
 	Slots Slots
 	// Observer is notified of every started item; nil means none, at no cost.
 	Observer Observer
+	// Indexed makes the contexts of the Fetcher tell the item's index: see [Index].
+	Indexed bool
 	// AssumeDistinct skips the search for duplicates, for which Stream otherwise
 	// remembers all items.
 	AssumeDistinct bool
@@ -166,6 +168,8 @@ func (p *Pipeline[I, D]) validate() error {
 // Timing holds the time of an item's processing and the durations of its stages.
 // A stage that the item did not reach is zero.
 type Timing struct {
+	// Index is the item's position in the source, as in [Outcome].
+	Index int
 	// Start is the start of the fetch. End is the end of the write, or of the fetch
 	// if nothing was written. End-Start is the sum of Fetch, Handoff, PoolWait and
 	// Write.
@@ -192,6 +196,16 @@ type Observer interface {
 	// Item is called by worker, a small number from 0 that is unique among
 	// concurrent calls. (With unbounded, it is the item's index.)
 	Item(worker int, t Timing)
+}
+
+// indexKey is the context key of an item's index.
+type indexKey struct{}
+
+// Index returns the position of the item that a Fetcher is called for, by its context. ok is
+// false unless the pipeline is Indexed.
+func Index(ctx context.Context) (index int, ok bool) {
+	index, ok = ctx.Value(indexKey{}).(int)
+	return index, ok
 }
 
 // waitKey is the context key of a *poolWait.

@@ -91,7 +91,7 @@ func (w *worker[I, D]) hold() (release func(error), ok bool) {
 func (w *worker[I, D]) fetch() bool {
 	j := w.job
 	j.began = w.r.now()
-	docs, err := w.callFetcher(j.item)
+	docs, err := w.callFetcher(j)
 	j.fetched = w.r.now()
 	j.ended = j.fetched
 	if err != nil {
@@ -102,9 +102,13 @@ func (w *worker[I, D]) fetch() bool {
 	return len(docs) > 0
 }
 
-func (w *worker[I, D]) callFetcher(item I) (docs []D, err error) {
+func (w *worker[I, D]) callFetcher(j *job[I, D]) (docs []D, err error) {
 	defer catch(&err)
-	return w.r.p.Fetcher.Fetch(w.r.work, item)
+	ctx := w.r.work
+	if w.r.p.Indexed {
+		ctx = context.WithValue(ctx, indexKey{}, j.index)
+	}
+	return w.r.p.Fetcher.Fetch(ctx, j.item)
 }
 
 // write writes the fetched documents; from is the current time.
@@ -166,6 +170,7 @@ func (j *job[I, D]) fail(err error) { j.err = &ItemError[I]{j.item, j.stage(), e
 
 func (j *job[I, D]) timing(begin time.Time) Timing {
 	t := Timing{
+		Index: j.index,
 		Start: begin.Add(j.began), End: begin.Add(j.ended),
 		Queue: j.began, Fetch: j.fetched - j.began, Wrote: j.written, Err: j.err,
 	}

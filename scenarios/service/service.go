@@ -63,6 +63,10 @@ type Options struct {
 	Scope   Scope
 	// Observer is notified of every item; nil means no observer.
 	Observer pipeline.Observer
+	// Trace is called for each admitted report. It returns the context of its items, an
+	// observer of them beside Observer, or nil, and a function that is called with the
+	// report's error when it is done; a nil Trace means that nothing is called.
+	Trace func(r *http.Request) (ctx context.Context, items pipeline.Observer, end func(error))
 }
 
 // Service is an http.Handler. Create it with New and call Close when done.
@@ -153,7 +157,15 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.reports.Done()
-	failed, err := s.report(r.Context(), body.Items)
+	ctx, observer, end := r.Context(), s.options.Observer, func(error) {}
+	if s.options.Trace != nil {
+		var items pipeline.Observer
+		if ctx, items, end = s.options.Trace(r); items != nil {
+			observer = observers(observer, items)
+		}
+	}
+	failed, err := s.report(ctx, body.Items, observer)
+	end(err)
 	a := answer{Items: len(body.Items), Failed: failed}
 	status := http.StatusOK
 	if err != nil {
@@ -184,8 +196,25 @@ func (s *Service) begin(items int) bool {
 	return true
 }
 
+// both notifies two observers.
+type both [2]pipeline.Observer
+
+// Item notifies both.
+func (b both) Item(worker int, t pipeline.Timing) {
+	b[0].Item(worker, t)
+	b[1].Item(worker, t)
+}
+
+// observers returns an observer that notifies two, the first of which may be nil.
+func observers(a, b pipeline.Observer) pipeline.Observer {
+	if a == nil {
+		return b
+	}
+	return both{a, b}
+}
+
 // report processes the items of one report and returns the failed ones.
-func (s *Service) report(ctx context.Context, list [][]string) (failed []string, err error) {
+func (s *Service) report(ctx context.Context, list [][]string, observer pipeline.Observer) (failed []string, err error) {
 	clients := s.shared
 	if clients == nil {
 		own, err := s.options.Clients()
@@ -207,7 +236,7 @@ func (s *Service) report(ctx context.Context, list [][]string) (failed []string,
 		items[i] = calllog.NewItem(args...)
 	}
 	p := pipeline.Pipeline[calllog.Item, calllog.Document]{
-		Strategy: s.options.Strategy, Slots: s.options.Slots, Observer: s.options.Observer,
+		Strategy: s.options.Strategy, Slots: s.options.Slots, Observer: observer, Indexed: s.options.Trace != nil,
 		Fetcher: &fetching{clients.Fetcher, &s.ledger}, Writer: &writing{clients.Writer, &s.ledger},
 	}
 	_, err = p.Run(ctx, items)

@@ -13,7 +13,8 @@ import (
 // batch holds events of an attack in their order.
 type batch struct {
 	// Events are numbers: of a request that is due eventDue, its number and when, and of one
-	// that has ended eventEnded and those of its fields in the order of [load.Ended].
+	// that has ended eventEnded and those of its fields in the order of [load.Ended], or
+	// eventTraced with its moments after them.
 	// Times are in ns, and texts are positions in Texts from 1, or 0 for none.
 	Events []int64 `json:"events,omitempty"`
 	// Texts are the types and messages of errors.
@@ -30,11 +31,13 @@ type batch struct {
 }
 
 const (
-	eventDue   = 1
-	eventEnded = 2
+	eventDue    = 1
+	eventEnded  = 2
+	eventTraced = 3
 
-	dueNumbers   = 3
-	endedNumbers = 8
+	dueNumbers    = 3
+	endedNumbers  = 8
+	tracedNumbers = 10
 
 	fullNumbers = 50_000  // of a batch that is full: well below what a line may hold
 	fullBytes   = 8 << 20 // of the results of such a batch
@@ -49,7 +52,15 @@ func (b *batch) due(d load.Due) {
 }
 
 func (b *batch) ended(e load.Ended) {
-	b.Events = append(b.Events, eventEnded, int64(e.Report), int64(e.Intended), int64(e.Begun), int64(e.At), int64(e.Code), b.position(e.Error), b.position(e.Text))
+	kind := int64(eventEnded)
+	traced := e.Connected != 0 || e.FirstByte != 0
+	if traced {
+		kind = eventTraced
+	}
+	b.Events = append(b.Events, kind, int64(e.Report), int64(e.Intended), int64(e.Begun), int64(e.At), int64(e.Code), b.position(e.Error), b.position(e.Text))
+	if traced {
+		b.Events = append(b.Events, int64(e.Connected), int64(e.FirstByte))
+	}
 }
 
 func (b *batch) keep(r *vegeta.Result) {
@@ -95,7 +106,7 @@ func (b *batch) each(to Events, offset time.Duration) error {
 				to.Due(load.Due{Seq: uint64(v[1]), Intended: time.Duration(v[2])})
 			}
 			v = v[dueNumbers:]
-		case v[0] == eventEnded && len(v) >= endedNumbers:
+		case v[0] == eventEnded && len(v) >= endedNumbers || v[0] == eventTraced && len(v) >= tracedNumbers:
 			e := load.Ended{
 				Report: uint64(v[1]), Intended: time.Duration(v[2]), Begun: time.Duration(v[3]), At: time.Duration(v[4]),
 				Code: int(v[5]), Error: text(v[6]), Text: text(v[7]),
@@ -103,10 +114,15 @@ func (b *batch) each(to Events, offset time.Duration) error {
 			if bad != nil {
 				return bad
 			}
+			length := endedNumbers
+			if v[0] == eventTraced {
+				e.Connected, e.FirstByte = time.Duration(v[8]), time.Duration(v[9])
+				length = tracedNumbers
+			}
 			if to.Ended != nil {
 				to.Ended(e)
 			}
-			v = v[endedNumbers:]
+			v = v[length:]
 		default:
 			return fmt.Errorf("events of a load generator: kind %d with %d numbers", v[0], len(v))
 		}

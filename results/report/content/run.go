@@ -113,6 +113,9 @@ func (p *Run) Facts() *text.Grid {
 	if line := profilesLine(p.Record); line != "" {
 		g.Add("profiles", line)
 	}
+	if line := tracesLine(p.Record); line != "" {
+		g.Add("traces", line)
+	}
 	return g
 }
 

@@ -46,6 +46,9 @@ func Run(w io.Writer, run *results.Run, v *claims.Outcome, o Options) error {
 	if len(groups) > 0 {
 		sections = append(sections, drawn.profiles(groups))
 	}
+	if run.Header.Traces {
+		sections = append(sections, drawn.traces(run))
+	}
 	pg.place(sections)
 	pg.judged(p)
 	pg.tables(p)

@@ -56,6 +56,9 @@ type HTTPOptions struct {
 	// BeforeRequest is called before a request, and BeforeBody when the header of its
 	// answer has arrived and the connection is still in use; either may be nil.
 	BeforeRequest, BeforeBody func()
+	// Traceparent returns the content of the header of that name for a fetch; empty means
+	// that it has none, and nil that no fetch has one.
+	Traceparent func(ctx context.Context) string
 }
 
 // HTTPFetcher fetches items with net/http over HTTP/1.1, where each request in
@@ -178,6 +181,12 @@ func (f *HTTPFetcher) Fetch(ctx context.Context, item Item) ([]Document, error) 
 	var err error
 	if request.URL, err = f.url(item); err != nil {
 		return nil, fmt.Errorf("get %s: %w", item, err)
+	}
+	if f.options.Traceparent != nil {
+		if parent := f.options.Traceparent(ctx); parent != "" {
+			request.Header = request.Header.Clone() // that of the template belongs to all
+			request.Header.Set("Traceparent", parent)
+		}
 	}
 	response, err := f.transport.RoundTrip(request)
 	if err != nil {
