@@ -473,7 +473,6 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 		return command.NotMeasured(err)
 	}
 	end := printRun(o.stdout, stored, o.file, o.format)
-	o.traces.finish(ctx, o.Stderr, store.Dir())
 	if command.IsVerdict(end) {
 		o.page.finish(ctx, o.Stderr, stored, o.file)
 	}

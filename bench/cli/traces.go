@@ -1,15 +1,9 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,11 +21,10 @@ type traceFlag struct {
 	to    string // the value of the flag
 	file  *os.File
 	wrote bool
-	push  string // the path of the program that sends traces to a URL; empty means a file
 }
 
 func (f *traceFlag) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.to, "traces", "", "new `file` of traces, or the URL of OTLP")
+	flags.StringVar(&f.to, "traces", "", "new `file` of traces, as lines of OTLP's JSON")
 }
 
 // requested reports whether the flag is set.
@@ -44,15 +37,15 @@ func (f *traceFlag) open(cmd *cobra.Command, all []*scenarios.Scenario, env stri
 		return nil
 	}
 	if f.to == "" {
-		return command.Usage(errors.New("--traces names no file (want a file, or a URL like http://127.0.0.1:4318)"))
+		return command.Usage(errors.New("--traces names no file"))
 	}
 	for _, s := range all {
 		if err := traceable(s, env); err != nil {
 			return command.Usage(err)
 		}
 	}
-	if scheme, _, isURL := strings.Cut(f.to, "://"); isURL {
-		return f.openURL(scheme)
+	if strings.Contains(f.to, "://") {
+		return command.Usage(errors.New("--traces: want a file, not a URL; OpenTelemetry's Collector reads the file with its receiver otlp_json_file"))
 	}
 	file, err := os.OpenFile(f.to, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o644)
 	if errors.Is(err, os.ErrExist) {
@@ -78,28 +71,6 @@ func traceable(s *scenarios.Scenario, env string) error {
 	return nil
 }
 
-// openURL finds the program that sends traces to a receiver. Errors do not quote the URL,
-// which may contain a secret.
-func (f *traceFlag) openURL(scheme string) error {
-	u, err := url.Parse(f.to)
-	if scheme != "http" && scheme != "https" {
-		return command.Usage(fmt.Errorf("--traces: unknown scheme %q (want a file, or a URL like http://127.0.0.1:4318)", scheme))
-	}
-	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return command.Usage(errors.New("--traces: want a URL like http://127.0.0.1:4318, without user, query and fragment"))
-	}
-	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return command.Usage(fmt.Errorf("--traces: %[1]s is not this machine; write a file, and send it with: floodgate push --otlp %[2]s --allow-target %[1]s --traces FILE",
-			u.Hostname(), u))
-	}
-	sender := pushPlugin
-	sender.need = "--traces with a URL needs"
-	if f.push, err = sender.find(); err != nil {
-		return command.Usage(err)
-	}
-	return nil
-}
-
 // tracing returns the traces of the trials of a run; nil means that there are none.
 func (f *traceFlag) tracing(store *results.Store, header results.Header) *experiment.Tracing {
 	if !header.Traces {
@@ -118,20 +89,6 @@ func (f *traceFlag) tracing(store *results.Store, header results.Header) *experi
 		}
 		return f.file.Sync()
 	}}
-}
-
-// finish sends the traces of a run to the receiver, if there is one. The run does not depend
-// on what becomes of them.
-func (f *traceFlag) finish(ctx context.Context, stderr io.Writer, dir string) {
-	if f.push == "" {
-		return
-	}
-	cmd := exec.CommandContext(ctx, f.push, "--otlp", f.to, "--traces", filepath.Join(dir, results.TraceDir))
-	cmd.Stdout, cmd.Stderr = stderr, stderr
-	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-		fmt.Fprintln(stderr, "floodgate: warning: send traces:", err)
-	}
 }
 
 // close closes the file, and removes it if it is empty.
