@@ -68,7 +68,7 @@ type Parent struct {
 
 // Trace begins a trace with its root.
 func (b *Builder) Trace(id trace.ID, root Span) *Parent {
-	return b.add(context.WithValue(context.Background(), idsKey{}, ids{id, root.Number}), id, root, oteltrace.WithNewRoot())
+	return b.add(context.WithValue(context.Background(), idsKey{}, ids{id, root.Number}), root, oteltrace.WithNewRoot())
 }
 
 // Add adds a part of a span.
@@ -80,10 +80,10 @@ func (p *Parent) Add(s Span) *Parent {
 	s.End = min(max(s.End, s.Start), p.span.End)
 	id := trace.ID(p.context.TraceID())
 	ctx := oteltrace.ContextWithSpanContext(context.Background(), p.context)
-	return p.builder.add(context.WithValue(ctx, idsKey{}, ids{id, s.Number}), id, s)
+	return p.builder.add(context.WithValue(ctx, idsKey{}, ids{id, s.Number}), s)
 }
 
-func (b *Builder) add(ctx context.Context, id trace.ID, s Span, more ...oteltrace.SpanStartOption) *Parent {
+func (b *Builder) add(ctx context.Context, s Span, more ...oteltrace.SpanStartOption) *Parent {
 	s.End = max(s.End, s.Start)
 	options := append(more, oteltrace.WithTimestamp(time.Unix(0, s.Start)), oteltrace.WithSpanKind(kinds[s.Kind]), oteltrace.WithAttributes(attributes(s.Attributes)...))
 	_, span := b.provider.Tracer(s.Service).Start(ctx, s.Name, options...)
