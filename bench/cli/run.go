@@ -427,9 +427,9 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 			return results.SaveProfile(store.Dir(), name, content)
 		}}
 	}
-	trials.Tracing = o.traces.tracing(store, begun.Header)
+	trials.Tracing = o.traces.tracing(store.Dir(), begun.Header)
 	runner := experiment.Runner{
-		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.UpstreamProbe(env),
+		Tester: trials, Append: o.traces.before(store.Append), Stored: aborter.Add, Progress: shown, TryUpstream: u.UpstreamProbe(env),
 		Retries: runRetries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,
 	}
 	if o.shard.Of > 0 { // which decides nothing

@@ -21,6 +21,7 @@ type traceFlag struct {
 	to    string // the value of the flag
 	file  *os.File
 	wrote bool
+	last  []byte // the traces of the last attempt at a trial
 }
 
 func (f *traceFlag) register(flags *pflag.FlagSet) {
@@ -71,24 +72,33 @@ func traceable(s *scenarios.Scenario, env string) error {
 	return nil
 }
 
-// tracing returns the traces of the trials of a run; nil means that there are none.
-func (f *traceFlag) tracing(store *results.Store, header results.Header) *experiment.Tracing {
+// tracing returns the traces of the trials of a run in a folder; nil means that there are none.
+func (f *traceFlag) tracing(dir string, header results.Header) *experiment.Tracing {
 	if !header.Traces {
 		return nil
 	}
 	return &experiment.Tracing{Save: func(name string, content []byte) error {
-		if err := results.SaveTraces(store.Dir(), name, content); err != nil {
-			return err
-		}
-		if f.file == nil {
-			return nil
-		}
-		f.wrote = true
-		if _, err := f.file.Write(content); err != nil {
-			return err
-		}
-		return f.file.Sync()
+		f.last = content
+		return results.SaveTraces(dir, name, content)
 	}}
+}
+
+// before returns a function that writes the traces of a trial to the file before it stores the
+// trial, so that the file has none of attempts that were repeated.
+func (f *traceFlag) before(store func(results.Trial) error) func(results.Trial) error {
+	if f.file == nil {
+		return store
+	}
+	return func(t results.Trial) error {
+		if t.Traces != nil && t.Traces.File != "" {
+			f.wrote = true
+			_, err := f.file.Write(f.last)
+			if err = errors.Join(err, f.file.Sync()); err != nil {
+				return fmt.Errorf("--traces: %w", err)
+			}
+		}
+		return store(t)
+	}
 }
 
 // close closes the file, and removes it if it is empty.

@@ -93,14 +93,18 @@ func (r *Trials) saveTraces(t ScheduledTrial, record *results.Trial, a *attempt)
 	if r.Tracing == nil {
 		return nil
 	}
-	spec := r.traceSpec(t, record.Started)
-	b := traceBuilder{Builder: tracing.New(), run: r.RunID, trial: record, spec: spec, shard: t.Shard}
+	return r.store(&traceBuilder{run: r.RunID, trial: record, spec: r.traceSpec(t, record.Started), shard: t.Shard}, record, a)
+}
+
+// store makes traces with a builder that has none, and stores them.
+func (r *Trials) store(b *traceBuilder, record *results.Trial, a *attempt) error {
+	b.Builder = tracing.New()
 	if a.service != nil {
 		b.requests(a.service.traces, a.traced)
 	} else {
 		b.items(a.traced)
 	}
-	record.Traces = &results.Traces{OneIn: spec.OneIn, Slow: b.slow}
+	record.Traces = &results.Traces{OneIn: b.spec.OneIn, Slow: b.slow}
 	var content bytes.Buffer
 	for _, one := range b.Traces() {
 		if err := trace.Encode(&content, one); err != nil {
