@@ -86,7 +86,7 @@ type Setting struct {
 	Limits string `json:"limits,omitempty"`
 	// Profiles are the kinds of profiles that were taken: "cpu, heap"; empty means none.
 	Profiles string `json:"profiles,omitempty"`
-	// Traces says whether items or requests were traced.
+	// Traces reports whether items or requests were traced.
 	Traces bool `json:"traces,omitempty"`
 }
 

@@ -58,9 +58,9 @@ func SaveTraces(dir, name string, content []byte) error {
 	return atomicfile.Write(filepath.Join(dir, name), content)
 }
 
-// ReadTraces reads the traces of a trial of a stored run. A record that was moved without its
-// folder has none, which is no error; the traces before a damaged line are returned with the
-// error.
+// ReadTraces reads the traces of a trial of a stored run. If a record was moved without its
+// folder, it returns none and a nil error. The traces before a damaged line are returned with
+// the error.
 func (r *Run) ReadTraces(t *Trial) ([]trace.Trace, error) {
 	if r.Path == "" || t.Traces == nil || !traceName.MatchString(t.Traces.File) {
 		return nil, nil

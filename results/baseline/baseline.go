@@ -55,7 +55,7 @@ type Environment struct {
 	Limits string `yaml:"container_limits,omitempty"`
 	// Profiles are the kinds of profiles that were taken; empty means none.
 	Profiles string `yaml:"profiles,omitempty"`
-	// Traces says whether items or requests were traced.
+	// Traces reports whether items or requests were traced.
 	Traces bool `yaml:"traces,omitempty"`
 }
 
