@@ -269,7 +269,12 @@ func TestNoSecretOfAPipelineIsKept(t *testing.T) {
 	}
 
 	// A run with failed items, shown in every way.
-	external(verdict.ExitInconclusive, withUser(api.URL), "runs")
+	external(verdict.ExitInconclusive, withUser(api.URL), "runs", "--traces", "traces.jsonl", "--profile", "heap,goroutine")
+	for _, pattern := range []string{"traces.jsonl", "runs/*/traces/*", "runs/*/profiles/*"} {
+		if files, err := filepath.Glob(pattern); err != nil || len(files) == 0 {
+			t.Errorf("no files %s are searched: %v", pattern, err)
+		}
+	}
 	if api.wrong > 0 {
 		t.Errorf("%d requests lacked the credentials", api.wrong)
 	}
@@ -420,12 +425,15 @@ func TestNoSecretOfAServiceIsKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.command("run", filepath.Join(input, "tells.yaml"), "--env", "embedded", "--out", "runs")
+	s.command("run", filepath.Join(input, "tells.yaml"), "--env", "embedded", "--out", "runs", "--traces", "traces.jsonl")
 	stored := onlyRun(t, "runs")
 	for _, trial := range stored.Trials {
 		if trial.Service == nil || trial.Service.Errors["http_5xx"] == 0 {
 			t.Fatalf("trial %d: %s %s, service %+v", trial.Index, trial.Outcome, trial.Reason, trial.Service)
 		}
+	}
+	if traces, err := os.ReadFile("traces.jsonl"); err != nil || !bytes.Contains(traces, []byte(`"name":"request"`)) {
+		t.Errorf("traces %.200q, %v; want those of requests", traces, err)
 	}
 	for _, format := range formatsOf() {
 		s.command("report", stored.Header.ID, "--out", "runs", "--format", format, "--output", "report."+format)
