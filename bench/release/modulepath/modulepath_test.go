@@ -158,7 +158,19 @@ func TestModulePath(t *testing.T) {
 	}
 
 	outside := t.TempDir()
-	for name, text := range map[string]string{"main.go": program, "go.mod": "module example.com/outside\n\ngo 1.26.0\n\nrequire " + renamed + " v0.2.0\n"} {
+	// It requires what the copy does, as after "go mod tidy": otherwise Go would read go.mod of
+	// modules that no build of ours has needed.
+	own, err := os.ReadFile(filepath.Join(r.Top, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, requires, _ := strings.Cut(string(own), "\n")
+	requires, _, _ = strings.Cut(requires, "\nreplace ")
+	sums, err := os.ReadFile(filepath.Join(r.Top, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"main.go": program, "go.sum": string(sums), "go.mod": "module example.com/outside\n" + requires + "\nrequire " + renamed + " v0.2.0\n"} {
 		if err := os.WriteFile(filepath.Join(outside, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
